@@ -1,0 +1,162 @@
+package snapshot
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/containerd/errdefs"
+)
+
+// ErrNotFound says that what SOURCE names is not there. Every error about a
+// missing image, archive or reference wraps it.
+var ErrNotFound = errors.New("not found")
+
+// SocketError says why no daemon answers at Address.
+type SocketError struct {
+	Address string
+	// Elsewhere is a socket of another containerd on this host, where one is
+	// known to be.
+	Elsewhere string
+	Err       error
+}
+
+func (e *SocketError) Error() string {
+	return fmt.Sprintf("connecting to containerd at %q: %v", e.Address, e.Err)
+}
+
+func (e *SocketError) Unwrap() error { return e.Err }
+
+// NamespaceError says that an image is not in Namespace but in Others.
+type NamespaceError struct {
+	Image, Namespace string
+	Others           []string
+}
+
+func (e *NamespaceError) Error() string {
+	return fmt.Sprintf("finding image %q in namespace %q: it is only in %s", e.Image, e.Namespace, quoted(e.Others))
+}
+
+func (e *NamespaceError) Unwrap() error { return ErrNotFound }
+
+// PlatformError says that an image has no manifest for the platform Want, and
+// which platforms it has.
+type PlatformError struct {
+	Image, Want string
+	Have        []string
+}
+
+func (e *PlatformError) Error() string {
+	return fmt.Sprintf("finding platform %s in image %q: the image has %s", e.Want, e.Image, listed(e.Have))
+}
+
+func (e *PlatformError) Unwrap() error { return ErrNotFound }
+
+// MissingError says that an image is not in the store, and that it was not to
+// be pulled.
+type MissingError struct {
+	Image, Store string
+}
+
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("finding image %q in %s: not found", e.Image, e.Store)
+}
+
+func (e *MissingError) Unwrap() error { return ErrNotFound }
+
+// PullError says why an image could not be pulled.
+type PullError struct {
+	Image string
+	Err   error
+}
+
+func (e *PullError) Error() string {
+	return fmt.Sprintf("pulling %q: %v", e.Image, e.Err)
+}
+
+// Unwrap gives the cause, and ErrNotFound beside it where the registry said
+// that it has no such image.
+func (e *PullError) Unwrap() []error {
+	if errdefs.IsNotFound(e.Err) {
+		return []error{e.Err, ErrNotFound}
+	}
+	return []error{e.Err}
+}
+
+// ArchiveError says what is wrong with an archive of images.
+type ArchiveError struct {
+	Path string
+	Err  error
+}
+
+func (e *ArchiveError) Error() string {
+	return fmt.Sprintf("reading image archive %q: %v", e.Path, e.Err)
+}
+
+func (e *ArchiveError) Unwrap() error { return e.Err }
+
+// ReferenceError says that an archive holds no image named Ref, or several
+// where none was named.
+type ReferenceError struct {
+	Path, Ref string
+	Have      []string
+}
+
+func (e *ReferenceError) Error() string {
+	if e.Ref == "" {
+		return fmt.Sprintf("choosing an image of %q: it holds %s", e.Path, listed(e.Have))
+	}
+	return fmt.Sprintf("finding image %q in %q: it holds %s", e.Ref, e.Path, listed(e.Have))
+}
+
+func (e *ReferenceError) Unwrap() error { return ErrNotFound }
+
+// SnapshotterError says that the store has no snapshotter of that name.
+type SnapshotterError struct {
+	Name string
+	Have []string
+}
+
+func (e *SnapshotterError) Error() string {
+	return fmt.Sprintf("using snapshotter %q: the store has %s", e.Name, listed(e.Have))
+}
+
+// ContentError says that an image is named in the store, but that neither its
+// layers nor its snapshots are there.
+type ContentError struct {
+	Image, Snapshotter string
+	Err                error
+}
+
+func (e *ContentError) Error() string {
+	return fmt.Sprintf("unpacking image %q for snapshotter %q: its layers are not in the store: %v", e.Image, e.Snapshotter, e.Err)
+}
+
+func (e *ContentError) Unwrap() []error { return []error{e.Err, ErrNotFound} }
+
+// StoreError says why the embedded store in Dir cannot be used.
+type StoreError struct {
+	Dir string
+	Err error
+}
+
+func (e *StoreError) Error() string {
+	return fmt.Sprintf("opening the embedded store %q: %v", e.Dir, e.Err)
+}
+
+func (e *StoreError) Unwrap() error { return e.Err }
+
+func listed(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
+
+func quoted(names []string) string {
+	q := make([]string, len(names))
+	for i, n := range names {
+		q[i] = fmt.Sprintf("%q", n)
+	}
+	return listed(q)
+}

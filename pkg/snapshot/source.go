@@ -1,0 +1,92 @@
+package snapshot
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/distribution/reference"
+)
+
+// SourceKind tells the forms of SOURCE apart.
+type SourceKind string
+
+// The forms of SOURCE, each named by its prefix; an image name has none.
+const (
+	ImageName     SourceKind = "image"
+	OCILayout     SourceKind = "oci"
+	OCIArchive    SourceKind = "oci-archive"
+	DockerArchive SourceKind = "docker-archive"
+	SnapshotKey   SourceKind = "snapshot"
+	ContainerID   SourceKind = "container"
+	PodName       SourceKind = "pod"
+)
+
+// Source is what a user asked to export.
+type Source struct {
+	Kind SourceKind
+	// Name is the whole image name (docker.io/library/alpine:latest), the
+	// path of a layout or archive ("-" is standard input), or the key, id or
+	// name of a snapshot, container or pod.
+	Name string
+	// Typed is an image name as the user wrote it: stores hold names that no
+	// normalisation gives ("sha256:..." of CRI, names of "ctr images tag").
+	Typed string
+	// Ref chooses one of the images that an archive holds; empty where there
+	// is but one.
+	Ref string
+}
+
+// String gives SOURCE in the words that ParseSource reads.
+func (s Source) String() string {
+	text := s.Name
+	if s.Kind != ImageName {
+		text = string(s.Kind) + ":" + s.Name
+	}
+	if s.Ref != "" {
+		text += ":" + s.Ref
+	}
+	return text
+}
+
+// InArchive says whether the image comes out of a file or directory instead
+// of a store.
+func (s Source) InArchive() bool {
+	return s.Kind == OCILayout || s.Kind == OCIArchive || s.Kind == DockerArchive
+}
+
+// ParseSource reads SOURCE. An image name is normalised as docker does it.
+func ParseSource(text string) (Source, error) {
+	prefix, rest, found := strings.Cut(text, ":")
+	kind := SourceKind(prefix)
+	if found && kind.known() {
+		return parsePrefixed(text, kind, rest)
+	}
+	named, err := reference.ParseDockerRef(text)
+	if err != nil {
+		return Source{}, fmt.Errorf("parsing source %q: %w", text, err)
+	}
+	return Source{Kind: ImageName, Name: named.String(), Typed: text}, nil
+}
+
+func (k SourceKind) known() bool {
+	switch k {
+	case OCILayout, OCIArchive, DockerArchive, SnapshotKey, ContainerID, PodName:
+		return true
+	}
+	return false
+}
+
+func parsePrefixed(text string, kind SourceKind, rest string) (Source, error) {
+	s := Source{Kind: kind, Name: rest}
+	if s.InArchive() {
+		s.Name, s.Ref, _ = strings.Cut(rest, ":")
+	}
+	if s.Name == "" {
+		return Source{}, fmt.Errorf("parsing source %q: nothing follows %q", text, string(kind)+":")
+	}
+	switch kind {
+	case SnapshotKey, ContainerID, PodName:
+		return Source{}, fmt.Errorf("parsing source %q: this version cannot read %s sources yet", text, kind)
+	}
+	return s, nil
+}
