@@ -13,5 +13,7 @@ require (
 	github.com/klauspost/pgzip v1.3.0 // indirect
 	github.com/moby/patternmatcher v0.6.1 // indirect
 	github.com/opencontainers/go-digest v1.0.0 // indirect
+	github.com/opencontainers/image-spec v1.1.1 // indirect
+	github.com/opencontainers/runtime-spec v1.3.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 )
