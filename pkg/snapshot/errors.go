@@ -3,6 +3,7 @@ package snapshot
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/containerd/errdefs"
@@ -93,7 +94,14 @@ func (e *ArchiveError) Error() string {
 	return fmt.Sprintf("reading image archive %q: %v", e.Path, e.Err)
 }
 
-func (e *ArchiveError) Unwrap() error { return e.Err }
+// Unwrap gives the cause, and ErrNotFound beside it where there is no such
+// file.
+func (e *ArchiveError) Unwrap() []error {
+	if errors.Is(e.Err, fs.ErrNotExist) {
+		return []error{e.Err, ErrNotFound}
+	}
+	return []error{e.Err}
+}
 
 // ReferenceError says that an archive holds no image named Ref, or several
 // where none was named.

@@ -1,0 +1,88 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	containerd "github.com/containerd/containerd/v2/client"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// answerTimeout is how long a daemon has for its first answer. A healthy one
+// takes milliseconds; a node under heavy load was seen to take seconds.
+const answerTimeout = 10 * time.Second
+
+// errNoAnswer is the cause of a SocketError where somebody listens but says
+// nothing, or nothing that a containerd says.
+var errNoAnswer = errors.New("no answer")
+
+// daemon is a backend behind a socket; its one client serves every session.
+type daemon struct {
+	client *containerd.Client
+}
+
+// dial connects to the daemon that listens at address and waits for its first
+// answer: containerd's client alone succeeds on a dead socket.
+func dial(ctx context.Context, address string) (*daemon, error) {
+	if err := knock(ctx, address); err != nil {
+		return nil, &SocketError{Address: address, Err: err}
+	}
+	client, err := containerd.New(address)
+	if err != nil {
+		return nil, &SocketError{Address: address, Err: err}
+	}
+	asking, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	if _, err := client.Version(asking); err != nil {
+		return nil, errors.Join(&SocketError{Address: address, Err: unanswered(ctx, err)}, client.Close())
+	}
+	return &daemon{client: client}, nil
+}
+
+// knock tells a missing socket, one that is not ours to use, and one that
+// nobody listens at apart, which gRPC's errors do not.
+func knock(ctx context.Context, address string) error {
+	if _, err := os.Stat(address); err != nil {
+		return errors.Unwrap(err)
+	}
+	conn, err := (&net.Dialer{Timeout: answerTimeout}).DialContext(ctx, "unix", address)
+	if err != nil {
+		var errno syscall.Errno
+		if errors.As(err, &errno) {
+			return errno
+		}
+		return err
+	}
+	return conn.Close()
+}
+
+// unanswered gives the reason of a failed first call in a few words.
+func unanswered(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	switch status.Code(err) {
+	case codes.DeadlineExceeded:
+		return fmt.Errorf("%w within %s", errNoAnswer, answerTimeout)
+	case codes.Unavailable:
+		return fmt.Errorf("%w: what listens there is no containerd, or it is stopping", errNoAnswer)
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w within %s", errNoAnswer, answerTimeout)
+	}
+	return err
+}
+
+func (d *daemon) acquire(context.Context) (*session, error) {
+	return &session{client: d.client, mounts: d.client.MountManager()}, nil
+}
+
+func (d *daemon) release(context.Context, *session) error { return nil }
+
+func (d *daemon) close() error { return d.client.Close() }

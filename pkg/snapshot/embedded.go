@@ -1,0 +1,151 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/containerd/v2/core/metadata"
+	"github.com/containerd/containerd/v2/plugins/content/local"
+	bolt "go.etcd.io/bbolt"
+)
+
+const (
+	// lockPoll is how often a store that another process holds is tried.
+	lockPoll = 200 * time.Millisecond
+	// lockPatience is how long before giving up: the other process may be
+	// pulling a large image.
+	lockPatience = 10 * time.Minute
+)
+
+var errStoreBusy = errors.New("another process holds it")
+
+// embedded is a backend that keeps images in a directory, by containerd's own
+// content store, metadata, snapshotter and differ. Each session opens them
+// and closes them again.
+type embedded struct {
+	dir    string
+	notify func(string)
+}
+
+// openEmbedded makes sure that dir is there and ours alone: its snapshots
+// hold setuid files, and the content store makes its folders 0755.
+func openEmbedded(dir string, notify func(string)) (*embedded, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, &StoreError{Dir: dir, Err: errors.Unwrap(err)}
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return nil, &StoreError{Dir: dir, Err: errors.Unwrap(err)}
+	}
+	if err := private(info); err != nil {
+		return nil, &StoreError{Dir: dir, Err: err}
+	}
+	return &embedded{dir: dir, notify: notify}, nil
+}
+
+func private(info fs.FileInfo) error {
+	if !info.IsDir() {
+		return syscall.ENOTDIR
+	}
+	if perm := info.Mode().Perm(); perm&0o077 != 0 {
+		return fmt.Errorf("others may enter it (mode %04o, wanted 0700)", perm)
+	}
+	return ownedByUs(info)
+}
+
+func (e *embedded) acquire(ctx context.Context) (*session, error) {
+	sess, err := e.open(ctx)
+	if err != nil && ctx.Err() == nil {
+		return nil, &StoreError{Dir: e.dir, Err: err}
+	}
+	return sess, err
+}
+
+func (e *embedded) open(ctx context.Context) (_ *session, err error) {
+	// The metadata's lock is taken first and let go last, so that whoever has
+	// it finds the snapshotter's own database free.
+	lock, err := e.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	undo := []func() error{lock.Close}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, closeAll(undo))
+		}
+	}()
+	blobs, err := local.NewStore(filepath.Join(e.dir, "content"))
+	if err != nil {
+		return nil, err
+	}
+	parts, err := e.snapshotters()
+	for _, sn := range parts {
+		undo = append(undo, sn.Close)
+	}
+	if err != nil {
+		return nil, err
+	}
+	db := metadata.NewDB(lock, blobs, parts)
+	if err := db.Init(ctx); err != nil {
+		return nil, err
+	}
+	client, err := containerd.New("", containerd.WithServices(services(db, parts)...))
+	if err != nil {
+		return nil, err
+	}
+	return &session{
+		client: client,
+		collect: func(ctx context.Context) error {
+			_, err := db.GarbageCollect(ctx)
+			return err
+		},
+		close: func() error { return closeAll(undo) },
+	}, nil
+}
+
+// lock opens the metadata database, which admits one process at a time.
+func (e *embedded) lock(ctx context.Context) (*bolt.DB, error) {
+	path := filepath.Join(e.dir, "metadata.db")
+	for start, told := time.Now(), false; ; {
+		db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: lockPoll})
+		if err == nil || !errors.Is(err, bolt.ErrTimeout) {
+			return db, err
+		}
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if time.Since(start) > lockPatience {
+			return nil, fmt.Errorf("%w for %s already", errStoreBusy, lockPatience)
+		}
+		if !told {
+			e.notify(fmt.Sprintf("waiting for another ctr-rootfs that holds the store %q", e.dir))
+			told = true
+		}
+	}
+}
+
+
+func (e *embedded) release(_ context.Context, s *session) error {
+	if err := s.close(); err != nil {
+		return &StoreError{Dir: e.dir, Err: err}
+	}
+	return nil
+}
+
+func (e *embedded) close() error { return nil }
+
+// closeAll closes in the reverse order of opening.
+func closeAll(parts []func() error) error {
+	var errs []error
+	for i := len(parts) - 1; i >= 0; i-- {
+		errs = append(errs, parts[i]())
+	}
+	return errors.Join(errs...)
+}

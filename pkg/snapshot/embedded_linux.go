@@ -1,0 +1,29 @@
+package snapshot
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/containerd/containerd/v2/core/snapshots"
+	"github.com/containerd/containerd/v2/plugins/snapshots/overlay"
+)
+
+// snapshotters gives the embedded store's snapshotters by name. Whatever it
+// gives is closed by the caller, on an error too.
+func (e *embedded) snapshotters() (map[string]snapshots.Snapshotter, error) {
+	sn, err := overlay.NewSnapshotter(filepath.Join(e.dir, "overlayfs"))
+	if err != nil {
+		return nil, err
+	}
+	return map[string]snapshots.Snapshotter{"overlayfs": sn}, nil
+}
+
+func ownedByUs(info fs.FileInfo) error {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) != os.Geteuid() {
+		return fmt.Errorf("it belongs to uid %d, not to %d", st.Uid, os.Geteuid())
+	}
+	return nil
+}

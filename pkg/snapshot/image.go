@@ -1,0 +1,196 @@
+package snapshot
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sort"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/platforms"
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/identity"
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+const (
+	// maxDocument bounds a manifest, index or config: registries refuse
+	// manifests over 4 MiB, and the largest configs seen are far below that.
+	maxDocument = 16 << 20
+	// maxNesting bounds indexes inside of indexes.
+	maxNesting = 4
+)
+
+// Image is one platform's image: what its manifest and config say.
+type Image struct {
+	// Name is the image's name in the store, or SOURCE for an archive.
+	Name string
+	// Target is what the name stands for (often an index), Manifest the
+	// chosen platform's.
+	Target, Manifest ispec.Descriptor
+	Layers           []ispec.Descriptor
+	Config           ispec.Image
+	// ConfigBlob describes the config's blob.
+	ConfigBlob ispec.Descriptor
+	Platform   ispec.Platform
+}
+
+// documents lists the blobs that are no layers.
+func (i *Image) documents() []ispec.Descriptor {
+	return []ispec.Descriptor{i.Manifest, i.ConfigBlob}
+}
+
+// ChainID identifies the stack of the image's layers: the key of its
+// committed snapshot, empty for an image without layers (image-spec,
+// config.md, "Layer ChainID").
+func (i *Image) ChainID() digest.Digest {
+	// identity.ChainID writes into its argument.
+	ids := append([]digest.Digest(nil), i.Config.RootFS.DiffIDs...)
+	return identity.ChainID(ids)
+}
+
+// wanted is the platform to look for: text as the user wrote it, else this
+// host's.
+type wanted struct {
+	text  string
+	match platforms.MatchComparer
+}
+
+// platform reads a platform as "os/arch[/variant]". One that is asked for is
+// matched strictly: a user who says arm64 does not want arm/v7.
+func platform(text string) (wanted, error) {
+	if text == "" {
+		spec := platforms.DefaultSpec()
+		// An image of files needs no kernel of its own kind, but Linux's are
+		// the ones with a Linux root filesystem.
+		spec.OS = "linux"
+		return wanted{platforms.Format(spec), platforms.Only(spec)}, nil
+	}
+	p, err := platforms.Parse(text)
+	if err != nil {
+		return wanted{}, fmt.Errorf("parsing platform %q: %w", text, err)
+	}
+	return wanted{platforms.Format(p), platforms.OnlyStrict(p)}, nil
+}
+
+// choose finds the manifest for the wanted platform among targets, and reads
+// it and its config. The image is named for errors only.
+func choose(ctx context.Context, blobs content.Provider, name string, targets []ispec.Descriptor, want wanted) (*Image, error) {
+	var found []ispec.Descriptor
+	for _, t := range targets {
+		m, err := manifests(ctx, blobs, t, maxNesting)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, m...)
+	}
+	var have []string
+	var fit []ispec.Descriptor
+	for _, m := range found {
+		if want.match.Match(*m.Platform) {
+			fit = append(fit, m)
+		}
+		have = append(have, platforms.Format(*m.Platform))
+	}
+	if len(fit) == 0 {
+		return nil, &PlatformError{Image: name, Want: want.text, Have: have}
+	}
+	sort.SliceStable(fit, func(i, j int) bool { return want.match.Less(*fit[i].Platform, *fit[j].Platform) })
+	return load(ctx, blobs, name, fit[0])
+}
+
+// manifests lists the manifests below desc, each with its platform: the
+// descriptor's, else the config's.
+func manifests(ctx context.Context, blobs content.Provider, desc ispec.Descriptor, depth int) ([]ispec.Descriptor, error) {
+	switch {
+	case images.IsIndexType(desc.MediaType):
+		return indexed(ctx, blobs, desc, depth)
+	case !images.IsManifestType(desc.MediaType):
+		// What else an index may list (attestations, signatures) is no image.
+		return nil, nil
+	case desc.Platform != nil && desc.Platform.OS == "unknown":
+		return nil, nil
+	case desc.Platform != nil:
+		p := platforms.Normalize(*desc.Platform)
+		desc.Platform = &p
+		return []ispec.Descriptor{desc}, nil
+	}
+	image, err := load(ctx, blobs, desc.Digest.String(), desc)
+	if err != nil {
+		return nil, err
+	}
+	desc.Platform = &image.Platform
+	return []ispec.Descriptor{desc}, nil
+}
+
+func indexed(ctx context.Context, blobs content.Provider, desc ispec.Descriptor, depth int) ([]ispec.Descriptor, error) {
+	if depth == 0 {
+		return nil, fmt.Errorf("reading index %s: more than %d indexes inside of one another", desc.Digest, maxNesting)
+	}
+	var index ispec.Index
+	if err := document(ctx, blobs, desc, &index); err != nil {
+		return nil, err
+	}
+	var all []ispec.Descriptor
+	for _, child := range index.Manifests {
+		m, err := manifests(ctx, blobs, child, depth-1)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, m...)
+	}
+	return all, nil
+}
+
+// load reads the manifest that desc names, and its config.
+func load(ctx context.Context, blobs content.Provider, name string, desc ispec.Descriptor) (*Image, error) {
+	var manifest ispec.Manifest
+	if err := document(ctx, blobs, desc, &manifest); err != nil {
+		return nil, err
+	}
+	image := &Image{Name: name, Target: desc, Manifest: desc, ConfigBlob: manifest.Config}
+	if err := document(ctx, blobs, manifest.Config, &image.Config); err != nil {
+		return nil, err
+	}
+	for _, l := range manifest.Layers {
+		if images.IsLayerType(l.MediaType) {
+			image.Layers = append(image.Layers, l)
+		}
+	}
+	if layers, ids := len(image.Layers), len(image.Config.RootFS.DiffIDs); layers != ids {
+		return nil, fmt.Errorf("reading manifest %s: it lists %d layers, its config %d diff IDs", desc.Digest, layers, ids)
+	}
+	image.Platform = platforms.Normalize(image.Config.Platform)
+	return image, nil
+}
+
+// document reads the JSON blob that desc names, and checks its digest: it may
+// come from a directory that nobody has verified.
+func document(ctx context.Context, blobs content.Provider, desc ispec.Descriptor, into any) error {
+	if err := desc.Digest.Validate(); err != nil {
+		return fmt.Errorf("reading %s %q: %w", desc.MediaType, desc.Digest, err)
+	}
+	if desc.Size > maxDocument {
+		return fmt.Errorf("reading %s %s: %d bytes are more than the %d that such a document may have", desc.MediaType, desc.Digest, desc.Size, maxDocument)
+	}
+	ra, err := blobs.ReaderAt(ctx, desc)
+	if err != nil {
+		return fmt.Errorf("reading %s %s: %w", desc.MediaType, desc.Digest, err)
+	}
+	defer ra.Close()
+	if ra.Size() > maxDocument {
+		return fmt.Errorf("reading %s %s: %d bytes are more than the %d that such a document may have", desc.MediaType, desc.Digest, ra.Size(), maxDocument)
+	}
+	data := make([]byte, ra.Size())
+	if n, err := ra.ReadAt(data, 0); n < len(data) {
+		return fmt.Errorf("reading %s %s: %w", desc.MediaType, desc.Digest, err)
+	}
+	if got := desc.Digest.Algorithm().FromBytes(data); got != desc.Digest {
+		return fmt.Errorf("reading %s %s: its digest is %s", desc.MediaType, desc.Digest, got)
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return fmt.Errorf("reading %s %s: %w", desc.MediaType, desc.Digest, err)
+	}
+	return nil
+}

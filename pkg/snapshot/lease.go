@@ -1,0 +1,60 @@
+package snapshot
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/containerd/containerd/v2/core/leases"
+	"github.com/containerd/errdefs"
+)
+
+// leaseLife is how long a lease holds what a killed process left, before the
+// store's collector takes it.
+const leaseLife = 24 * time.Hour
+
+// Labels on every lease and view, by which what this tool made is told from
+// what others made, and a living run from a dead one.
+const (
+	LabelRun       = "ctr-rootfs.io/run"
+	LabelPID       = "ctr-rootfs.io/pid"
+	LabelStarted   = "ctr-rootfs.io/started"
+	LabelBootID    = "ctr-rootfs.io/boot-id"
+	LabelNamespace = "ctr-rootfs.io/pid-namespace"
+)
+
+// newKey names a lease and the view under it: unique on this host and on
+// others that share the store.
+func newKey() (string, error) {
+	var random [8]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		return "", fmt.Errorf("making a key: %w", err)
+	}
+	return fmt.Sprintf("ctr-rootfs-%d-%s", os.Getpid(), hex.EncodeToString(random[:])), nil
+}
+
+// leased puts everything that ctx makes from here on under a new lease named
+// key. The lease is the caller's to delete.
+func leased(ctx context.Context, sess *session, key string) (context.Context, leases.Lease, error) {
+	labels := processLabels()
+	labels[LabelRun] = key
+	lease, err := sess.client.LeasesService().Create(ctx,
+		leases.WithID(key), leases.WithLabels(labels), leases.WithExpiration(leaseLife))
+	if err != nil {
+		return ctx, leases.Lease{}, fmt.Errorf("creating a lease: %w", err)
+	}
+	return leases.WithLease(ctx, lease.ID), lease, nil
+}
+
+// unlease deletes a lease; what it alone held goes at the next collection, or
+// at once where the store is asked to.
+func unlease(ctx context.Context, sess *session, lease leases.Lease) error {
+	err := sess.client.LeasesService().Delete(ctx, lease)
+	if err != nil && !errdefs.IsNotFound(err) {
+		return fmt.Errorf("deleting lease %q: %w", lease.ID, err)
+	}
+	return nil
+}

@@ -1,0 +1,100 @@
+package snapshot
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// DefaultAddress is where containerd listens unless it is told otherwise.
+const DefaultAddress = "/run/containerd/containerd.sock"
+
+// Location is where images are kept: exactly one of its fields is set.
+type Location struct {
+	// Address is the socket of a daemon, as a path.
+	Address string
+	// Dir is the root of an embedded store.
+	Dir string
+}
+
+// String names the location for people.
+func (l Location) String() string {
+	if l.Dir != "" {
+		return fmt.Sprintf("the embedded store %q", l.Dir)
+	}
+	return fmt.Sprintf("containerd at %q", l.Address)
+}
+
+// Locate chooses the store: dir where it is given, else the daemon at address
+// where that is given, else the daemon at its default socket, else the
+// embedded store of this user. A containerd that is known to listen elsewhere
+// is an error, never passed over for the embedded store.
+func Locate(address, dir string) (Location, error) {
+	if dir != "" {
+		return embeddedAt(dir)
+	}
+	if address != "" {
+		return Location{Address: socketPath(address)}, nil
+	}
+	if _, err := os.Stat(DefaultAddress); !errors.Is(err, fs.ErrNotExist) {
+		return Location{Address: DefaultAddress}, nil
+	}
+	for _, known := range knownSockets() {
+		if _, err := os.Stat(known); err == nil {
+			return Location{}, &SocketError{Address: DefaultAddress, Elsewhere: known, Err: fs.ErrNotExist}
+		}
+	}
+	return LocateEmbedded("")
+}
+
+// LocateEmbedded gives the embedded store in dir, or this user's where dir is
+// empty.
+func LocateEmbedded(dir string) (Location, error) {
+	if dir != "" {
+		return embeddedAt(dir)
+	}
+	if os.Geteuid() == 0 {
+		return Location{Dir: "/var/lib/ctr-rootfs"}, nil
+	}
+	data := os.Getenv("XDG_DATA_HOME")
+	if data == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return Location{}, fmt.Errorf("choosing the embedded store: %w", err)
+		}
+		data = filepath.Join(home, ".local", "share")
+	}
+	return embeddedAt(filepath.Join(data, "ctr-rootfs"))
+}
+
+// embeddedAt makes dir absolute: snapshots hold paths, and those outlive the
+// working directory.
+func embeddedAt(dir string) (Location, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return Location{}, &StoreError{Dir: dir, Err: err}
+	}
+	return Location{Dir: abs}, nil
+}
+
+// socketPath takes the forms of an address that containerd's own tools take.
+func socketPath(address string) string {
+	return strings.TrimPrefix(address, "unix://")
+}
+
+// knownSockets lists where other distributions of containerd listen.
+func knownSockets() []string {
+	known := []string{
+		"/run/k3s/containerd/containerd.sock",
+		"/run/k0s/containerd.sock",
+		"/var/snap/microk8s/common/run/containerd.sock",
+		"/run/docker/containerd/containerd.sock",
+	}
+	if runtime := os.Getenv("XDG_RUNTIME_DIR"); runtime != "" {
+		known = append(known, filepath.Join(runtime, "containerd", "containerd.sock"))
+	}
+	return known
+}

@@ -1,0 +1,80 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/containerd/containerd/v2/core/mount"
+	"golang.org/x/sys/unix"
+)
+
+// detachable says whether openRoot needs no mount, or only one that it can
+// make without a mount point.
+func detachable(mounts []mount.Mount) bool {
+	if len(mounts) != 1 {
+		return false
+	}
+	m := mounts[0]
+	return isBind(m) || m.Type == "overlay" && !idMapped(m)
+}
+
+func isBind(m mount.Mount) bool {
+	if m.Type != "bind" && m.Type != "rbind" && m.Type != "" {
+		return false
+	}
+	return !idMapped(m)
+}
+
+// idMapped says that the kernel is asked to shift owners on the way.
+func idMapped(m mount.Mount) bool {
+	for _, o := range m.Options {
+		if strings.HasPrefix(o, "uidmap=") || strings.HasPrefix(o, "gidmap=") {
+			return true
+		}
+	}
+	return false
+}
+
+// openRoot gives the root directory of mounts, as a descriptor that holds
+// whatever had to be mounted. No mount namespace that anyone else is in ever
+// shows it, and it is gone with the descriptor.
+func openRoot(ctx context.Context, mounts []mount.Mount) (*os.File, error) {
+	if len(mounts) == 0 {
+		return nil, errors.New("the snapshotter gave no mounts")
+	}
+	if !detachable(mounts) {
+		return openInNamespace(ctx, func(target string) error { return mountAll(mounts, target) })
+	}
+	m := mounts[0]
+	if isBind(m) {
+		return openDir(m.Source)
+	}
+	layers, err := parseOverlay(m.Options)
+	if err != nil {
+		return nil, err
+	}
+	if len(layers.lower) == 1 {
+		// Overlayfs wants two; one is what it holds, as it is.
+		return openDir(layers.lower[0])
+	}
+	root, err := layers.detached()
+	if err == nil || !tooOld(err) {
+		return root, err
+	}
+	root, nerr := openInNamespace(ctx, layers.mountAt)
+	if nerr != nil {
+		return nil, fmt.Errorf("%w; and without fsopen: %w", err, nerr)
+	}
+	return root, nil
+}
+
+func openDir(path string) (*os.File, error) {
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("opening %q: %w", path, err)
+	}
+	return os.NewFile(uintptr(fd), path), nil
+}

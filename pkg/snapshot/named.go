@@ -1,0 +1,123 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/containerd/v2/pkg/namespaces"
+	"github.com/containerd/errdefs"
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// Pull says when an image is fetched from its registry.
+type Pull string
+
+// The values of Pull. The zero value is PullMissing.
+const (
+	PullMissing Pull = "missing"
+	PullAlways  Pull = "always"
+	PullNever   Pull = "never"
+)
+
+// named finds an image by its name in the store and pulls it where the policy
+// says so.
+func (s *Store) named(ctx context.Context, sess *session, req Request, want wanted) (*Image, error) {
+	if req.Pull == PullAlways {
+		return s.pull(ctx, sess, req, want)
+	}
+	image, err := stored(ctx, sess, req.Source, want)
+	if err == nil || !errdefs.IsNotFound(err) {
+		return image, err
+	}
+	if errors.Is(err, errNoName) {
+		if err := s.elsewhere(ctx, sess, req.Source); err != nil {
+			return nil, err
+		}
+	}
+	if req.Pull == PullNever {
+		return nil, &MissingError{Image: req.Source.Name, Store: s.opts.Location.String()}
+	}
+	return s.pull(ctx, sess, req, want)
+}
+
+// errNoName tells a name that the store does not have from a platform whose
+// content it does not have.
+var errNoName = fmt.Errorf("image %w", errdefs.ErrNotFound)
+
+// stored finds an image that is in the store with the content of its
+// manifest and config; an error that is errdefs.ErrNotFound says that a pull
+// may help.
+func stored(ctx context.Context, sess *session, src Source, want wanted) (*Image, error) {
+	record, err := lookUp(ctx, sess.client.ImageService(), src)
+	if err != nil {
+		return nil, err
+	}
+	image, err := choose(ctx, sess.client.ContentStore(), record.Name, []ispec.Descriptor{record.Target}, want)
+	if err != nil {
+		return nil, err
+	}
+	image.Target = record.Target
+	return image, nil
+}
+
+// lookUp tries the normalised name, then the name as it was typed.
+func lookUp(ctx context.Context, store images.Store, src Source) (images.Image, error) {
+	for _, name := range []string{src.Name, src.Typed} {
+		record, err := store.Get(ctx, name)
+		if err == nil {
+			return record, nil
+		}
+		if !errdefs.IsNotFound(err) {
+			return images.Image{}, fmt.Errorf("finding image %q: %w", name, err)
+		}
+	}
+	return images.Image{}, errNoName
+}
+
+// elsewhere is a NamespaceError where another namespace has the image.
+func (s *Store) elsewhere(ctx context.Context, sess *session, src Source) error {
+	all, err := sess.client.NamespaceService().List(ctx)
+	if err != nil {
+		return fmt.Errorf("listing namespaces: %w", err)
+	}
+	var others []string
+	for _, ns := range all {
+		if ns == s.opts.Namespace {
+			continue
+		}
+		_, err := lookUp(namespaces.WithNamespace(ctx, ns), sess.client.ImageService(), src)
+		if err == nil {
+			others = append(others, ns)
+		} else if !errdefs.IsNotFound(err) {
+			return err
+		}
+	}
+	if len(others) > 0 {
+		return &NamespaceError{Image: src.Name, Namespace: s.opts.Namespace, Others: others}
+	}
+	return nil
+}
+
+// pull fetches the image into the store, unpacking each layer beside the
+// download of the next.
+func (s *Store) pull(ctx context.Context, sess *session, req Request, want wanted) (*Image, error) {
+	s.opts.Notify(fmt.Sprintf("pulling %s for %s into %s", req.Source.Name, want.text, s.opts.Location))
+	name, err := s.snapshotter(ctx, sess)
+	if err != nil {
+		return nil, err
+	}
+	_, err = sess.client.Pull(ctx, req.Source.Name,
+		containerd.WithPlatformMatcher(want.match),
+		containerd.WithPullUnpack,
+		containerd.WithPullSnapshotter(name))
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return nil, &PullError{Image: req.Source.Name, Err: err}
+	}
+	return stored(ctx, sess, req.Source, want)
+}

@@ -1,0 +1,41 @@
+package snapshot
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// processLabels describes this process so that another one can tell whether
+// it still lives: pids come round again, start times within one boot and pid
+// namespace do not. What /proc does not show is left out.
+func processLabels() map[string]string {
+	labels := map[string]string{LabelPID: strconv.Itoa(os.Getpid())}
+	if boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id"); err == nil {
+		labels[LabelBootID] = strings.TrimSpace(string(boot))
+	}
+	if ns, err := os.Readlink("/proc/self/ns/pid"); err == nil {
+		labels[LabelNamespace] = ns
+	}
+	if start, err := startTime(os.Getpid()); err == nil {
+		labels[LabelStarted] = start
+	}
+	return labels
+}
+
+// startTime gives when a process started, in clock ticks since boot: field 22
+// of /proc/PID/stat (proc_pid_stat(5)).
+func startTime(pid int) (string, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return "", err
+	}
+	// The second field is the command in parentheses and may hold anything.
+	text := string(stat)
+	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
+	if len(fields) < 20 {
+		return "", fmt.Errorf("parsing /proc/%d/stat: %d fields", pid, len(fields))
+	}
+	return fields[19], nil
+}

@@ -1,0 +1,154 @@
+package snapshot
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"time"
+
+	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/containerd/v2/core/mount"
+	"github.com/containerd/containerd/v2/defaults"
+	"github.com/containerd/containerd/v2/pkg/namespaces"
+	"github.com/containerd/containerd/v2/plugins"
+)
+
+// undoTimeout bounds what is undone after the caller's context has ended: a
+// daemon that restarts is given time to come back.
+const undoTimeout = 30 * time.Second
+
+// Options say which store to use. The zero value is no store: Location must
+// be set.
+type Options struct {
+	Location Location
+	// Namespace is containerd's; "default" where it is empty.
+	Namespace string
+	// Snapshotter is used instead of the namespace's or the store's default.
+	Snapshotter string
+	// Notify is told, in a line, what a person would want to know while
+	// waiting; nil tells nobody.
+	Notify func(string)
+}
+
+// Store is a store of images and snapshots: a daemon's or an embedded one.
+type Store struct {
+	opts    Options
+	backend backend
+}
+
+// backend gives access to the parts of containerd. acquire and release frame
+// every use: an embedded store is locked in between and must be free while an
+// export streams.
+type backend interface {
+	acquire(ctx context.Context) (*session, error)
+	release(ctx context.Context, s *session) error
+	close() error
+}
+
+// session is a client that may be used until it is released.
+type session struct {
+	client *containerd.Client
+	// mounts is the daemon's mount manager; nil where there is none.
+	mounts mount.Manager
+	// collect removes what no image and no lease holds; nil where a daemon
+	// does that in its own time.
+	collect func(context.Context) error
+	// close ends the session; nil where the client is shared.
+	close func() error
+}
+
+// Open connects to the store and makes sure that it answers. The caller
+// closes it.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	if o.Namespace == "" {
+		o.Namespace = namespaces.Default
+	}
+	if o.Notify == nil {
+		o.Notify = func(string) {}
+	}
+	s := &Store{opts: o}
+	var err error
+	if o.Location.Dir != "" {
+		s.backend, err = openEmbedded(o.Location.Dir, o.Notify)
+	} else {
+		s.backend, err = dial(s.inNamespace(ctx), o.Location.Address)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close ends the connection. Views that are still open must be closed before.
+func (s *Store) Close() error { return s.backend.close() }
+
+func (s *Store) inNamespace(ctx context.Context) context.Context {
+	return namespaces.WithNamespace(ctx, s.opts.Namespace)
+}
+
+// with runs fn on a session, in the store's namespace.
+func (s *Store) with(ctx context.Context, fn func(context.Context, *session) error) (err error) {
+	ctx = s.inNamespace(ctx)
+	sess, err := s.backend.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if rerr := s.backend.release(ctx, sess); err == nil {
+			err = rerr
+		}
+	}()
+	return fn(ctx, sess)
+}
+
+// snapshotter gives the name of the snapshotter in force: the one asked for,
+// else the namespace's default label, else containerd's default. A name that
+// the store does not know is a SnapshotterError.
+func (s *Store) snapshotter(ctx context.Context, sess *session) (string, error) {
+	name := s.opts.Snapshotter
+	if name == "" {
+		label, err := sess.client.GetLabel(ctx, defaults.DefaultSnapshotterNSLabel)
+		if err != nil {
+			return "", fmt.Errorf("reading the default snapshotter of namespace %q: %w", s.opts.Namespace, err)
+		}
+		name = label
+	}
+	have, err := snapshotters(ctx, sess)
+	if err != nil {
+		return "", err
+	}
+	if name == "" {
+		name = preferred(have)
+	}
+	for _, h := range have {
+		if h == name {
+			return name, nil
+		}
+	}
+	return "", &SnapshotterError{Name: name, Have: have}
+}
+
+// preferred is containerd's default, or the only snapshotter that there is.
+func preferred(have []string) string {
+	if len(have) == 1 {
+		return have[0]
+	}
+	return defaults.DefaultSnapshotter
+}
+
+// snapshotters lists the snapshotters that the store has and that work there,
+// sorted.
+func snapshotters(ctx context.Context, sess *session) ([]string, error) {
+	resp, err := sess.client.IntrospectionService().Plugins(ctx, "type=="+string(plugins.SnapshotPlugin))
+	if err != nil {
+		return nil, fmt.Errorf("listing snapshotters: %w", err)
+	}
+	var names []string
+	for _, p := range resp.Plugins {
+		if p.InitErr == nil {
+			names = append(names, p.ID)
+		}
+	}
+	sort.Strings(names)
+	return names, nil
+}
