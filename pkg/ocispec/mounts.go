@@ -1,0 +1,122 @@
+package ocispec
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	rspec "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// defaultMounts are containerd's, but for its tmpfs on /run: that would hide
+// what the image has there.
+func defaultMounts() []rspec.Mount {
+	return []rspec.Mount{
+		{Destination: "/proc", Type: "proc", Source: "proc",
+			Options: []string{"nosuid", "noexec", "nodev"}},
+		{Destination: "/dev", Type: "tmpfs", Source: "tmpfs",
+			Options: []string{"nosuid", "strictatime", "mode=755", "size=65536k"}},
+		{Destination: "/dev/pts", Type: "devpts", Source: "devpts",
+			Options: []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}},
+		{Destination: "/dev/shm", Type: "tmpfs", Source: "shm",
+			Options: []string{"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}},
+		{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue",
+			Options: []string{"nosuid", "noexec", "nodev"}},
+		{Destination: "/sys", Type: "sysfs", Source: "sysfs",
+			Options: []string{"nosuid", "noexec", "nodev", "ro"}},
+	}
+}
+
+// newMounts gives the defaults, then volumes and the user's mounts by
+// destination, so that a mount comes after the one it lies in. One destination
+// is mounted once: the user's mount wins, then the default, then the volume.
+func newMounts(volumes map[string]struct{}, user []rspec.Mount) ([]rspec.Mount, error) {
+	taken := map[string]bool{}
+	for _, m := range user {
+		at, err := cleanDestination("mount", m.Destination)
+		if err != nil {
+			return nil, err
+		}
+		if taken[at] {
+			return nil, fmt.Errorf("reading mount %q: mounted on twice", m.Destination)
+		}
+		taken[at] = true
+	}
+	mounts := slices.DeleteFunc(defaultMounts(), func(m rspec.Mount) bool { return taken[m.Destination] })
+	for _, m := range mounts {
+		taken[m.Destination] = true
+	}
+	added := slices.Clone(user)
+	for _, volume := range sortedKeys(volumes) {
+		at, err := cleanDestination("volume", volume)
+		if err != nil {
+			return nil, err
+		}
+		if !taken[at] {
+			taken[at] = true
+			added = append(added, volumeMount(volume))
+		}
+	}
+	slices.SortFunc(added, func(a, b rspec.Mount) int {
+		return strings.Compare(path.Clean(a.Destination), path.Clean(b.Destination))
+	})
+	return append(mounts, added...), nil
+}
+
+// volumeMount keeps a volume's data out of the root (conversion.md, Optional
+// Fields, 2) and starts it with what the image has there: tmpcopyup is a mount
+// option of runc and crun (runtime-spec config.md, Linux mount options).
+func volumeMount(volume string) rspec.Mount {
+	return rspec.Mount{
+		Destination: volume, Type: "tmpfs", Source: "tmpfs",
+		Options: []string{"nosuid", "nodev", "tmpcopyup"},
+	}
+}
+
+// cleanDestination refuses the root itself, on which nothing can be mounted.
+func cleanDestination(what, destination string) (string, error) {
+	at := path.Clean(destination)
+	if !path.IsAbs(at) || at == "/" {
+		return "", fmt.Errorf("reading %s %q: want an absolute path below /", what, destination)
+	}
+	return at, nil
+}
+
+// MountPoint is a place in the root on which a config.json mounts something.
+type MountPoint struct {
+	// Path is relative to the root, clean, without a leading slash.
+	Path string
+	// Source is the host's path that is bound there, empty where the mount
+	// is no bind mount.
+	Source string
+	// File is whether the place has to be a file. Only who sees Source can
+	// tell: MountPoints leaves it false.
+	File bool
+}
+
+// MountPoints gives the destinations of spec's mounts, sorted by bytes, each
+// once. A bundle whose root has them all starts read-only.
+func MountPoints(spec *rspec.Spec) []MountPoint {
+	var points []MountPoint
+	for _, m := range spec.Mounts {
+		// A relative destination is relative to "/" (config.md, mounts), and
+		// ".." stops there.
+		p := strings.TrimPrefix(path.Clean("/"+m.Destination), "/")
+		if p == "" {
+			continue
+		}
+		point := MountPoint{Path: p}
+		if isBind(m) {
+			point.Source = m.Source
+		}
+		points = append(points, point)
+	}
+	// Of mounts on one place the first one needs the place; it stays first.
+	slices.SortStableFunc(points, func(a, b MountPoint) int { return strings.Compare(a.Path, b.Path) })
+	return slices.CompactFunc(points, func(a, b MountPoint) bool { return a.Path == b.Path })
+}
+
+func isBind(m rspec.Mount) bool {
+	return m.Type == "bind" || slices.Contains(m.Options, "bind") || slices.Contains(m.Options, "rbind")
+}
