@@ -1,0 +1,9 @@
+module github.com/ctr-rootfs/ctr-rootfs/integration
+
+go 1.26.6
+
+require (
+	github.com/klauspost/compress v1.20.3
+	github.com/opencontainers/go-digest v1.0.0
+	github.com/opencontainers/image-spec v1.1.1
+)
