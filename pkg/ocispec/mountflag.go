@@ -2,6 +2,7 @@ package ocispec
 
 import (
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"math"
 	"path"
@@ -49,7 +50,7 @@ func parseMount(s string) (rspec.Mount, error) {
 		}
 	}
 	if f.target == "" {
-		return rspec.Mount{}, fmt.Errorf("no target")
+		return rspec.Mount{}, errors.New("no target")
 	}
 	if at := path.Clean(f.target); !path.IsAbs(at) || at == "/" {
 		return rspec.Mount{}, fmt.Errorf("target %q: want an absolute path below /", f.target)
@@ -60,7 +61,7 @@ func parseMount(s string) (rspec.Mount, error) {
 	case "tmpfs":
 		return f.temporary()
 	case "":
-		return rspec.Mount{}, fmt.Errorf("no type: want bind or tmpfs")
+		return rspec.Mount{}, errors.New("no type: want bind or tmpfs")
 	}
 	return rspec.Mount{}, fmt.Errorf("type %q: want bind or tmpfs", f.kind)
 }
@@ -103,7 +104,7 @@ func (f *mountFlag) bind() (rspec.Mount, error) {
 		return rspec.Mount{}, fmt.Errorf("source %q: want an absolute path", f.source)
 	}
 	if len(f.tmpfs) > 0 {
-		return rspec.Mount{}, fmt.Errorf("tmpfs keys with type bind")
+		return rspec.Mount{}, errors.New("tmpfs keys with type bind")
 	}
 	propagations := []string{"private", "rprivate", "shared", "rshared", "slave", "rslave"}
 	if f.propagation == "" {
@@ -124,7 +125,7 @@ func (f *mountFlag) bind() (rspec.Mount, error) {
 
 func (f *mountFlag) temporary() (rspec.Mount, error) {
 	if f.source != "" || f.propagation != "" || f.flat {
-		return rspec.Mount{}, fmt.Errorf("source or bind keys with type tmpfs")
+		return rspec.Mount{}, errors.New("source or bind keys with type tmpfs")
 	}
 	options := append([]string{"noexec", "nosuid", "nodev"}, f.tmpfs...)
 	return rspec.Mount{

@@ -2,6 +2,7 @@ package ocispec
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -52,7 +53,7 @@ func ParseSeccomp(data []byte) (*rspec.LinuxSeccomp, error) {
 		return nil, err
 	}
 	if docker.ArchMap != nil {
-		return nil, fmt.Errorf("reading archMap: docker's own; want runtime-spec's linux.seccomp")
+		return nil, errors.New("reading archMap: docker's own; want runtime-spec's linux.seccomp")
 	}
 	for i, call := range docker.Syscalls {
 		if call.Name != "" || !isEmpty(call.Includes) || !isEmpty(call.Excludes) {
@@ -92,7 +93,7 @@ func checkSeccomp(s *rspec.LinuxSeccomp) error {
 
 func checkSyscall(call rspec.LinuxSyscall) error {
 	if len(call.Names) == 0 || slices.Contains(call.Names, "") {
-		return fmt.Errorf("names: want at least one, none empty")
+		return errors.New("names: want at least one, none empty")
 	}
 	if !slices.Contains(seccompActions, call.Action) {
 		return fmt.Errorf("action %q: unknown", call.Action)
