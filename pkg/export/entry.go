@@ -27,6 +27,27 @@ const (
 	Socket
 )
 
+// String names the type in messages and listings.
+func (t Type) String() string {
+	switch t {
+	case Regular:
+		return "regular file"
+	case Directory:
+		return "directory"
+	case Symlink:
+		return "symlink"
+	case CharDevice:
+		return "character device"
+	case BlockDevice:
+		return "block device"
+	case FIFO:
+		return "FIFO"
+	case Socket:
+		return "socket"
+	}
+	return "object of an unknown type"
+}
+
 // Entry is one name of a tree. Names, targets and xattrs are raw bytes: no
 // encoding is assumed anywhere.
 type Entry struct {

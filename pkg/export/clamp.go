@@ -1,0 +1,49 @@
+package export
+
+import (
+	"context"
+	"time"
+)
+
+// clampTree is Clamp's decorator.
+type clampTree struct {
+	Tree
+	max time.Time
+}
+
+// Clamp shows t with no modification time later than limit, and every time in
+// whole seconds, cut and not rounded (also before 1970). The tree that it
+// returns closes t.
+func Clamp(t Tree, limit time.Time) Tree {
+	return clampTree{t, wholeSeconds(limit)}
+}
+
+func (t clampTree) Walk(ctx context.Context, visit func(*Entry) error) error {
+	return t.Tree.Walk(ctx, func(e *Entry) error { return visit(t.clamp(e)) })
+}
+
+func (t clampTree) Lookup(ctx context.Context, path string) (*Entry, error) {
+	e, err := t.Tree.Lookup(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return t.clamp(e), nil
+}
+
+func (t clampTree) clamp(e *Entry) *Entry {
+	mtime := wholeSeconds(e.MTime)
+	if mtime.After(t.max) {
+		mtime = t.max
+	}
+	if mtime.Equal(e.MTime) {
+		return e
+	}
+	clamped := *e
+	clamped.MTime = mtime
+	return &clamped
+}
+
+// wholeSeconds cuts towards the past: Unix counts down for times before 1970.
+func wholeSeconds(t time.Time) time.Time {
+	return time.Unix(t.Unix(), 0).UTC()
+}

@@ -1,0 +1,215 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+// dirTree is a directory of this machine as a Tree. Every name is reached by
+// the descriptor of its directory: no path is resolved twice, no symlink is
+// followed, and nothing but directories and regular files is ever opened.
+type dirTree struct {
+	dirs   *dirCache
+	xattrs *xattrReader
+}
+
+// NewDirTree shows the directory root, which may be opened with O_PATH and may
+// be a mount that is in no mount namespace. It takes root over: its Close
+// closes it. An object that vanishes or changes between walking and reading is
+// an error that names it.
+func NewDirTree(root *os.File) Tree {
+	// The descriptor is duplicated so that no finalizer of root closes it.
+	fd, err := unix.FcntlInt(root.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if closeErr := root.Close(); err != nil || closeErr != nil {
+		return brokenTree{fmt.Errorf("taking over directory %q: %w", root.Name(), errors.Join(err, closeErr))}
+	}
+	return &dirTree{dirs: newDirCache(fd), xattrs: newXattrReader(chooseXattrCalls(fd))}
+}
+
+// brokenTree answers everything with the error that kept a tree from opening.
+type brokenTree struct{ err error }
+
+func (t brokenTree) Walk(context.Context, func(*Entry) error) error { return t.err }
+func (t brokenTree) Lookup(context.Context, string) (*Entry, error) { return nil, t.err }
+func (t brokenTree) Close() error                                   { return nil }
+
+func (t *dirTree) Close() error { return t.dirs.close() }
+
+// dirNode is an entry of a dirTree: a name in a directory.
+type dirNode struct {
+	Entry
+	tree *dirTree
+	dir  *directory
+	name string
+	id   LinkKey
+}
+
+func (t *dirTree) Walk(ctx context.Context, visit func(*Entry) error) error {
+	return t.walkBelow(ctx, t.dirs.root, visit)
+}
+
+func (t *dirTree) walkBelow(ctx context.Context, d *directory, visit func(*Entry) error) error {
+	names, err := t.list(d)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		n, err := t.node(d, name)
+		if err != nil {
+			return err
+		}
+		err = visit(&n.Entry)
+		if n.Type != Directory {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if errors.Is(err, fs.SkipDir) {
+			continue
+		}
+		if err == nil {
+			err = t.walkBelow(ctx, newDirectory(d, name, n.id), visit)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *dirTree) Lookup(_ context.Context, path string) (*Entry, error) {
+	dir := t.dirs.root
+	if path == "." {
+		n, err := t.node(dir, ".")
+		if err != nil {
+			return nil, err
+		}
+		return &n.Entry, nil
+	}
+	names := components(path)
+	for i, name := range names {
+		n, err := t.node(dir, name)
+		if err != nil {
+			return nil, err
+		}
+		if i == len(names)-1 {
+			return &n.Entry, nil
+		}
+		if n.Type != Directory {
+			return nil, fmt.Errorf("looking up %q: %w", path, notADirectory(n.Path))
+		}
+		dir = newDirectory(dir, name, n.id)
+	}
+	return nil, notFound(path)
+}
+
+// node looks at a name in a directory.
+func (t *dirTree) node(d *directory, name string) (*dirNode, error) {
+	fd, err := t.dirs.acquire(d)
+	if err != nil {
+		return nil, err
+	}
+	defer t.dirs.release(d)
+	st, err := statAt(fd, name)
+	if err != nil {
+		return nil, fmt.Errorf("looking up %q: %w", d.child(name), err)
+	}
+	n := &dirNode{tree: t, dir: d, name: name, id: st.id()}
+	n.Path = d.child(name)
+	if err := st.fill(&n.Entry); err != nil {
+		return nil, fmt.Errorf("looking up %q: %w", n.Path, err)
+	}
+	if n.Type == Symlink {
+		if n.Target, err = readlinkAt(fd, name); err != nil {
+			return nil, fmt.Errorf("reading symlink %q: %w", n.Path, err)
+		}
+	}
+	n.Xattrs = n.readXattrs
+	if n.Size > 0 {
+		n.Open = n.open
+	}
+	return n, nil
+}
+
+func (n *dirNode) readXattrs(context.Context) ([]Xattr, error) {
+	fd, err := n.tree.dirs.acquire(n.dir)
+	if err != nil {
+		return nil, err
+	}
+	defer n.tree.dirs.release(n.dir)
+	attrs, err := n.tree.xattrs.read(fd, n.name)
+	if err != nil {
+		return nil, fmt.Errorf("reading xattrs of %q: %w", n.Path, err)
+	}
+	return attrs, nil
+}
+
+// open opens the file that the walk saw, or nothing: O_NONBLOCK keeps a FIFO
+// that was put in its place from blocking.
+func (n *dirNode) open(context.Context) (io.ReadCloser, error) {
+	dirFD, err := n.tree.dirs.acquire(n.dir)
+	if err != nil {
+		return nil, err
+	}
+	defer n.tree.dirs.release(n.dir)
+	fd, err := openNoAtime(dirFD, n.name, unix.O_RDONLY|unix.O_NONBLOCK)
+	if err != nil {
+		return nil, fmt.Errorf("opening %q: %w", n.Path, err)
+	}
+	body := &fileBody{fd: fd, path: n.Path}
+	st, err := statAt(fd, "")
+	if err == nil && (st.id() != n.id || st.Mode&unix.S_IFMT != unix.S_IFREG) {
+		err = errChanged
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening %q: %w", n.Path, err), body.Close())
+	}
+	return body, nil
+}
+
+// list gives the names in a directory, sorted by bytes.
+func (t *dirTree) list(d *directory) ([]string, error) {
+	fd, err := t.dirs.acquire(d)
+	if err != nil {
+		return nil, err
+	}
+	defer t.dirs.release(d)
+	names, err := readNames(fd)
+	if err != nil {
+		return nil, fmt.Errorf("listing directory %q: %w", d.path(), err)
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// readNames lists a directory through a description of its own, since the given
+// descriptor may be O_PATH or be listed by somebody else, too.
+func readNames(dirFD int) (names []string, err error) {
+	fd, err := openNoAtime(dirFD, ".", unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, unix.Close(fd)) }()
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := unix.ReadDirent(fd, buf)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil || n == 0 {
+			return names, err
+		}
+		_, _, names = unix.ParseDirent(buf[:n], -1, names)
+	}
+}

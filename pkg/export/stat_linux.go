@@ -1,0 +1,147 @@
+package export
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// errChanged is for a name that stands for another object than when it was
+// first seen.
+var errChanged = errors.New("it changed while it was read")
+
+// stat is what statx says of a name, a symlink not followed.
+type stat struct{ unix.Statx_t }
+
+// statAt looks at a name in a directory, or at the descriptor itself where name
+// is empty. Nothing is opened and no automount is set off.
+func statAt(fd int, name string) (stat, error) {
+	const flags = unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT | unix.AT_EMPTY_PATH
+	var st stat
+	err := unix.Statx(fd, name, flags, unix.STATX_BASIC_STATS, &st.Statx_t)
+	return st, err
+}
+
+func (st *stat) id() LinkKey {
+	return LinkKey{Device: unix.Mkdev(st.Dev_major, st.Dev_minor), Inode: st.Ino}
+}
+
+func (st *stat) fileType() (Type, error) {
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		return Regular, nil
+	case unix.S_IFDIR:
+		return Directory, nil
+	case unix.S_IFLNK:
+		return Symlink, nil
+	case unix.S_IFCHR:
+		return CharDevice, nil
+	case unix.S_IFBLK:
+		return BlockDevice, nil
+	case unix.S_IFIFO:
+		return FIFO, nil
+	case unix.S_IFSOCK:
+		return Socket, nil
+	}
+	return 0, fmt.Errorf("file mode %#o is of no known type", st.Mode)
+}
+
+// fill copies what an Entry says from st, all but path and target.
+func (st *stat) fill(e *Entry) error {
+	kind, err := st.fileType()
+	if err != nil {
+		return err
+	}
+	e.Type = kind
+	e.Mode = uint32(st.Mode) & 0o7777
+	e.UID, e.GID = st.Uid, st.Gid
+	e.MTime = time.Unix(st.Mtime.Sec, int64(st.Mtime.Nsec)).UTC()
+	switch kind {
+	case Regular:
+		if e.Size = int64(st.Size); e.Size < 0 {
+			return fmt.Errorf("its size of %d bytes is out of range", st.Size)
+		}
+	case CharDevice, BlockDevice:
+		e.RdevMajor, e.RdevMinor = st.Rdev_major, st.Rdev_minor
+	}
+	if kind != Directory && st.Nlink > 1 {
+		e.Link = st.id()
+	}
+	return nil
+}
+
+// openNoAtime opens a name in a directory for reading, a symlink never, and
+// leaves the access time alone where the kernel lets this user (open(2): the
+// owner, or CAP_FOWNER).
+func openNoAtime(dirFD int, name string, flags int) (int, error) {
+	flags |= unix.O_NOFOLLOW | unix.O_CLOEXEC
+	fd, err := openRetrying(dirFD, name, flags|unix.O_NOATIME)
+	if errors.Is(err, unix.EPERM) {
+		fd, err = openRetrying(dirFD, name, flags)
+	}
+	return fd, err
+}
+
+func openRetrying(dirFD int, name string, flags int) (int, error) {
+	for {
+		fd, err := unix.Openat(dirFD, name, flags, 0)
+		if !errors.Is(err, unix.EINTR) {
+			return fd, err
+		}
+	}
+}
+
+// readlinkAt reads a symlink of any length.
+func readlinkAt(dirFD int, name string) (string, error) {
+	for size := 256; ; size *= 4 {
+		buf := make([]byte, size)
+		n, err := unix.Readlinkat(dirFD, name, buf)
+		if err != nil {
+			return "", err
+		}
+		if n < size {
+			return string(buf[:n]), nil
+		}
+	}
+}
+
+// fileBody is an open regular file. os.File would register each one with the
+// runtime's poller, for nothing.
+type fileBody struct {
+	fd   int
+	path string
+}
+
+func (b *fileBody) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for {
+		n, err := unix.Read(b.fd, p)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return 0, fmt.Errorf("reading %q: %w", b.path, err)
+		case n == 0:
+			return 0, io.EOF
+		}
+		return n, nil
+	}
+}
+
+func (b *fileBody) Close() error {
+	if b.fd < 0 {
+		return fs.ErrClosed
+	}
+	fd := b.fd
+	b.fd = -1
+	if err := unix.Close(fd); err != nil {
+		return fmt.Errorf("closing %q: %w", b.path, err)
+	}
+	return nil
+}
