@@ -194,3 +194,9 @@ func document(ctx context.Context, blobs content.Provider, desc ispec.Descriptor
 	}
 	return nil
 }
+
+// CheckPlatform says whether text is a platform that Request takes.
+func CheckPlatform(text string) error {
+	_, err := platform(text)
+	return err
+}

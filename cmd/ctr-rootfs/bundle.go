@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
+	"github.com/spf13/cobra"
+)
+
+func newBundle(s streams, store *storeFlags) *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use:   "bundle [flags] SOURCE [-- ARG...]",
+		Short: "Write an OCI runtime bundle: config.json and rootfs/",
+		Example: `  ctr-rootfs bundle docker.io/library/alpine:3.20 --format dir -o alpine -- /bin/sh -c 'echo hello'
+  ctr-rootfs bundle --path app oci-archive:app.tar | tar -x`,
+		Args: oneSource(true),
+	}
+	tree := newTreeFlags(cmd.Flags())
+	out := newOutputFlags(cmd.Flags(), s)
+	config := newConfigFlags(cmd.Flags())
+	cmd.Flags().StringVar(&path, "path", "", "put the bundle below `NAME`/ in the tar")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if path != "" {
+			if err := export.CheckPrefix(path); err != nil {
+				return usageError{err}
+			}
+		}
+		if err := config.check(args[1:]); err != nil {
+			return err
+		}
+		job := job{store: store, tree: tree, out: out}
+		return job.run(cmd.Context(), args[0], func(ctx context.Context, o *opened) (export.Tree, error) {
+			return bundleTree(ctx, o, config, path)
+		})
+	}
+	return cmd
+}
+
+// bundleTree arranges the image's tree as a bundle: config.json, and rootfs/
+// with the mount points that config.json names.
+func bundleTree(ctx context.Context, o *opened, config *configFlags, path string) (export.Tree, error) {
+	document, spec, err := config.document(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	var made []export.Made
+	for _, point := range ocispec.MountPoints(spec) {
+		made = append(made, mountPoint(point, o))
+	}
+	return export.Bundle(export.Insert(o.tree, made), document, path, o.latest)
+}

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
+)
+
+// openDirectory makes DIR, or takes an empty one. A failed export removes
+// what it wrote, and DIR itself where it was made here.
+func openDirectory(name string, noSameOwner bool) (*target, error) {
+	made := true
+	if err := os.Mkdir(name, 0o755); errors.Is(err, fs.ErrExist) {
+		made = false
+	} else if err != nil {
+		return nil, fmt.Errorf("writing directory %q: %w", name, unwrapPath(err))
+	}
+	remove := func() error {
+		if !made {
+			return nil
+		}
+		return os.Remove(name)
+	}
+	dir, err := os.Open(name)
+	if err != nil {
+		return nil, joined(fmt.Errorf("writing directory %q: %w", name, unwrapPath(err)), remove())
+	}
+	sink, err := export.NewDir(dir, export.DirOptions{NoSameOwner: noSameOwner})
+	if err != nil {
+		return nil, joined(fmt.Errorf("writing directory %q: %w", name, err), remove())
+	}
+	return &target{
+		sink:    sink,
+		finish:  func() error { return nil },
+		discard: remove,
+	}, nil
+}

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"context"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
+	"github.com/spf13/cobra"
+)
+
+func newExport(s streams, store *storeFlags) *cobra.Command {
+	var prefix string
+	cmd := &cobra.Command{
+		Use:   "export [flags] SOURCE",
+		Short: "Write an image's root filesystem as a filtered tar",
+		Example: `  ctr-rootfs export docker.io/library/alpine:3.20 -o alpine.tar
+  ctr-rootfs export --prefix rootfs --exclude 'usr/share/doc' oci-archive:app.tar | tar -t`,
+		Args: oneSource(false),
+	}
+	tree := newTreeFlags(cmd.Flags())
+	out := newOutputFlags(cmd.Flags(), s)
+	cmd.Flags().StringVar(&prefix, "prefix", "", "put every name below `DIR`")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if prefix != "" {
+			if err := export.CheckPrefix(prefix); err != nil {
+				return usageError{err}
+			}
+		}
+		job := job{store: store, tree: tree, out: out}
+		return job.run(cmd.Context(), args[0], func(_ context.Context, o *opened) (export.Tree, error) {
+			if prefix == "" {
+				return o.tree, nil
+			}
+			return export.Prefix(o.tree, prefix, o.latest)
+		})
+	}
+	return cmd
+}

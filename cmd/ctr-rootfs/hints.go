@@ -1,0 +1,111 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
+)
+
+// Exit statuses; scripts rely on them.
+const (
+	statusFailed   = 1
+	statusUsage    = 2
+	statusNotFound = 3
+	// A signal's number is added to it, as shells do.
+	statusSignal = 128
+)
+
+// status gives the exit status for an error.
+func status(err error) int {
+	var sig interrupted
+	switch {
+	case errors.As(err, &sig):
+		return statusSignal + int(sig.signal)
+	case isUsage(err):
+		return statusUsage
+	case errors.Is(err, snapshot.ErrNotFound):
+		return statusNotFound
+	}
+	return statusFailed
+}
+
+// joined is errors.Join that keeps a single error as it is.
+func joined(errs ...error) error {
+	var kept []error
+	for _, err := range errs {
+		if err != nil {
+			kept = append(kept, err)
+		}
+	}
+	if len(kept) == 1 {
+		return kept[0]
+	}
+	return errors.Join(kept...)
+}
+
+// describe adds to an error what to do about it, where that is known.
+func describe(err error) string {
+	if hint := hintFor(err); hint != "" {
+		return err.Error() + ": " + hint
+	}
+	return err.Error()
+}
+
+func hintFor(err error) string {
+	var (
+		socket    *snapshot.SocketError
+		namespace *snapshot.NamespaceError
+		platform  *snapshot.PlatformError
+		missing   *snapshot.MissingError
+		content   *snapshot.ContentError
+		reference *snapshot.ReferenceError
+		sn        *snapshot.SnapshotterError
+		store     *snapshot.StoreError
+	)
+	switch {
+	case errors.As(err, &socket):
+		return socketHint(socket)
+	case errors.As(err, &namespace):
+		return "use --namespace " + namespace.Others[0]
+	case errors.As(err, &platform):
+		return "choose one of them with --platform"
+	case errors.As(err, &missing):
+		return "leave out --pull never to pull it"
+	case errors.As(err, &content):
+		return "use --pull always to pull them again"
+	case errors.As(err, &reference):
+		return "name one of them behind the path, as PATH:NAME"
+	case errors.As(err, &sn):
+		return "choose one of them with --snapshotter"
+	case errors.As(err, &store):
+		return storeHint(store)
+	case errors.Is(err, ocispec.ErrNoArgs):
+		return "give the command behind --, as in: -- /bin/sh"
+	}
+	return ""
+}
+
+func socketHint(e *snapshot.SocketError) string {
+	switch {
+	case e.Elsewhere != "":
+		return fmt.Sprintf("another containerd listens: use --address %s, or --store DIR for none", e.Elsewhere)
+	case errors.Is(e, fs.ErrPermission):
+		return "the socket belongs to root: run as root, or use --store DIR for no daemon"
+	case errors.Is(e, fs.ErrNotExist):
+		return "start containerd, name its socket with --address, or use --store DIR for no daemon"
+	case errors.Is(e, syscall.ECONNREFUSED):
+		return "no containerd runs there any more: start it, or use --store DIR for no daemon"
+	}
+	return "is containerd well? Use --store DIR for no daemon"
+}
+
+func storeHint(e *snapshot.StoreError) string {
+	if errors.Is(e, fs.ErrPermission) {
+		return "choose another folder with --store DIR"
+	}
+	return ""
+}

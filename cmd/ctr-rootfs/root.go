@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// newRoot builds the command line: a verb is a file of its own.
+func newRoot(s streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "ctr-rootfs",
+		Short: "A container image's root filesystem, as a tar or an OCI bundle",
+		Long: `ctr-rootfs turns a container image, as containerd holds it, into its root
+filesystem as a filtered tar, or into an OCI runtime bundle (config.json and
+rootfs/), without docker.
+
+SOURCE is an image name (pulled when missing), or one of
+  oci:DIR[:REF]  oci-archive:FILE[:REF]  docker-archive:FILE[:REF]
+where FILE may be "-" for standard input.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("reading the command line: unknown verb %q: see \"ctr-rootfs help\"", args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usagef("reading the command line: %w: see %q", err, cmd.CommandPath()+" --help")
+	})
+	store := newStoreFlags(root.PersistentFlags(), s)
+	root.AddCommand(newExport(s, store), newBundle(s, store), newVersion(s))
+	return root
+}
+
+// errTimeout is the cause with which --timeout ends the work.
+var errTimeout = errors.New("the time given by --timeout is over")
+
+// limited applies --timeout.
+func (f *storeFlags) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	if f.timeout == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, f.timeout, fmt.Errorf("%w (%s)", errTimeout, f.timeout.Round(time.Millisecond)))
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// streams are the standard streams: stdout carries data only.
+type streams struct {
+	in     *os.File
+	out    *os.File
+	errors io.Writer
+}
+
+// notice tells a person something, in a line.
+func (s streams) notice(text string) {
+	fmt.Fprintf(s.errors, "ctr-rootfs: %s\n", text)
+}
+
+// interrupted is the cause with which a signal ends the work.
+type interrupted struct{ signal syscall.Signal }
+
+func (i interrupted) Error() string { return i.signal.String() }
+
+// run is the whole program but for the exit: it gives the exit status.
+func run(ctx context.Context, args []string, s streams) int {
+	ctx, stop := untilSignal(ctx)
+	defer stop()
+	root := newRoot(s)
+	root.SetArgs(args)
+	root.SetIn(s.in)
+	root.SetOut(s.out)
+	root.SetErr(s.errors)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	s.notice(oneLine(describe(err)))
+	return status(err)
+}
+
+// untilSignal gives a context that the first SIGINT or SIGTERM cancels, with
+// an interrupted as its cause. A second one ends the process at once.
+func untilSignal(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		select {
+		case sig := <-signals:
+			signal.Stop(signals)
+			cancel(interrupted{sig.(syscall.Signal)})
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		cancel(nil)
+	}
+}
+
+// oneLine keeps an error on one line: joined errors stand on a line each.
+func oneLine(text string) string {
+	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+}
+
+// usageError is a mistake in the command line.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error {
+	return usageError{fmt.Errorf(format, args...)}
+}
+
+// oneSource accepts exactly one SOURCE, and what follows "--" where rest is
+// true.
+func oneSource(rest bool) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		own := len(args)
+		if dash := cmd.ArgsLenAtDash(); rest && dash >= 0 {
+			own = dash
+		}
+		switch {
+		case own == 1:
+			return nil
+		case own == 0:
+			return usagef("reading the command line: no SOURCE was given: see %q", cmd.CommandPath()+" --help")
+		}
+		return usagef("reading the command line: one SOURCE is wanted, not %d (%q)", own, args[:own])
+	}
+}
+
+// isUsage says whether cobra itself refused the command line.
+func isUsage(err error) bool {
+	var u usageError
+	return errors.As(err, &u) || strings.HasPrefix(err.Error(), "unknown command")
+}

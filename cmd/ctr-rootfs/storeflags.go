@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
+	"github.com/spf13/pflag"
+)
+
+// storeFlags say where images are found; every verb has them.
+type storeFlags struct {
+	streams
+	address, namespace, snapshotter, dir string
+	platform, pull                       string
+	timeout                              time.Duration
+	debug                                bool
+}
+
+func newStoreFlags(flags *pflag.FlagSet, s streams) *storeFlags {
+	f := &storeFlags{streams: s}
+	flags.StringVarP(&f.address, "address", "a", os.Getenv("CONTAINERD_ADDRESS"), "containerd's socket [$CONTAINERD_ADDRESS] (default \""+snapshot.DefaultAddress+"\")")
+	flags.StringVarP(&f.namespace, "namespace", "n", os.Getenv("CONTAINERD_NAMESPACE"), "containerd's namespace [$CONTAINERD_NAMESPACE] (default \"default\")")
+	flags.StringVar(&f.snapshotter, "snapshotter", os.Getenv("CONTAINERD_SNAPSHOTTER"), "snapshotter [$CONTAINERD_SNAPSHOTTER] (default the namespace's, else containerd's)")
+	flags.StringVar(&f.dir, "store", os.Getenv("CTR_ROOTFS_STORE"), "use the embedded store in `DIR` and no daemon [$CTR_ROOTFS_STORE]")
+	flags.StringVar(&f.platform, "platform", "", "`OS/ARCH[/VARIANT]` of the image (default this host's)")
+	flags.StringVar(&f.pull, "pull", string(snapshot.PullMissing), "when to pull an image: missing, always or never")
+	flags.DurationVar(&f.timeout, "timeout", 0, "give up after this `DURATION` (as 30s or 5m; default never)")
+	flags.BoolVar(&f.debug, "debug", false, "show what containerd's libraries log")
+	return f
+}
+
+// open gives a view of SOURCE, and a func that removes it again and must be
+// called, also when ctx has ended by then.
+func (f *storeFlags) open(ctx context.Context, source string) (*snapshot.View, func() error, error) {
+	if err := f.log(); err != nil {
+		return nil, nil, err
+	}
+	req, err := f.request(source)
+	if err != nil {
+		return nil, nil, err
+	}
+	location, err := f.locate(req.Source)
+	if err != nil {
+		return nil, nil, err
+	}
+	f.notice("using " + location.String())
+	store, err := snapshot.Open(ctx, snapshot.Options{
+		Location:    location,
+		Namespace:   f.namespace,
+		Snapshotter: f.snapshotter,
+		Notify:      f.notice,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	view, err := store.View(ctx, req)
+	if err != nil {
+		return nil, nil, joined(err, store.Close())
+	}
+	return view, func() error { return joined(view.Close(ctx), store.Close()) }, nil
+}
+
+// log applies --debug.
+func (f *storeFlags) log() error {
+	if f.debug {
+		return snapshot.LogTo(f.errors)
+	}
+	return snapshot.LogTo(nil)
+}
+
+func (f *storeFlags) request(source string) (snapshot.Request, error) {
+	src, err := snapshot.ParseSource(source)
+	if err != nil {
+		return snapshot.Request{}, usageError{err}
+	}
+	pull := snapshot.Pull(f.pull)
+	switch pull {
+	case snapshot.PullMissing, snapshot.PullAlways, snapshot.PullNever:
+	default:
+		return snapshot.Request{}, usagef("reading --pull %q: it is missing, always or never", f.pull)
+	}
+	if err := snapshot.CheckPlatform(f.platform); err != nil {
+		return snapshot.Request{}, usageError{err}
+	}
+	return snapshot.Request{Source: src, Platform: f.platform, Pull: pull, Stdin: f.in}, nil
+}
+
+// locate chooses the store. An archive never goes into a daemon, whose image
+// names it could change.
+func (f *storeFlags) locate(src snapshot.Source) (snapshot.Location, error) {
+	if src.InArchive() {
+		return snapshot.LocateEmbedded(f.dir)
+	}
+	return snapshot.Locate(f.address, f.dir)
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
+	"github.com/spf13/pflag"
+)
+
+// treeFlags say what of the image's tree is shown; export, bundle and ls have
+// them.
+type treeFlags struct {
+	profile          string
+	excludes         []string
+	excludeFiles     []string
+	includes         []string
+	replaces, keeps  []string
+	xattrs           string
+	reproducible     bool
+	sourceDateEpoch  string
+	replacementFiles []export.Made
+	xattrPolicy      export.XattrPolicy
+	epoch            *time.Time
+}
+
+func newTreeFlags(flags *pflag.FlagSet) *treeFlags {
+	f := &treeFlags{sourceDateEpoch: os.Getenv("SOURCE_DATE_EPOCH")}
+	flags.StringVar(&f.profile, "profile", "moby", "moby: leave out docker's own files and give /etc/hosts, resolv.conf and hostname; none: the image as it is")
+	flags.StringArrayVar(&f.excludes, "exclude", nil, "leave out what matches `PATTERN` (.dockerignore grammar; ! brings back)")
+	flags.StringArrayVar(&f.excludeFiles, "exclude-from", nil, "read exclude patterns from `FILE`")
+	flags.StringArrayVar(&f.includes, "include", nil, "keep only what matches `PATTERN`")
+	flags.StringArrayVar(&f.replaces, "replace", nil, "give the file PATH the content of FILE (`PATH=FILE`)")
+	flags.StringArrayVar(&f.keeps, "keep", nil, "keep the image's own `PATH`, against the profile")
+	flags.StringVar(&f.xattrs, "xattrs", "default", "extended attributes: default (not the host's and overlayfs's own), all or none")
+	flags.BoolVar(&f.reproducible, "reproducible", false, "the same bytes from every store and machine [$SOURCE_DATE_EPOCH]")
+	return f
+}
+
+// check reads what the flags name, before anything is mounted.
+func (f *treeFlags) check() error {
+	if f.profile != "moby" && f.profile != "none" {
+		return usagef("reading --profile %q: it is moby or none", f.profile)
+	}
+	var err error
+	if f.xattrPolicy, err = export.ParseXattrPolicy(f.xattrs); err != nil {
+		return usageError{err}
+	}
+	for _, name := range f.excludeFiles {
+		if err := f.readExcludes(name); err != nil {
+			return err
+		}
+	}
+	for _, text := range f.replaces {
+		made, err := readReplacement(text)
+		if err != nil {
+			return err
+		}
+		f.replacementFiles = append(f.replacementFiles, made)
+	}
+	return f.readEpoch()
+}
+
+func (f *treeFlags) readExcludes(name string) error {
+	file, err := os.Open(name)
+	if err != nil {
+		return fmt.Errorf("reading exclude patterns: %w", err)
+	}
+	defer file.Close()
+	patterns, err := export.ReadPatterns(file)
+	if err != nil {
+		return fmt.Errorf("reading exclude patterns from %q: %w", name, err)
+	}
+	f.excludes = append(f.excludes, patterns...)
+	return nil
+}
+
+// readReplacement opens the file of --replace each time that it is read, so
+// that its size bounds no memory.
+func readReplacement(text string) (export.Made, error) {
+	path, name, ok := strings.Cut(text, "=")
+	path = strings.Trim(path, "/")
+	if !ok || path == "" || name == "" {
+		return export.Made{}, usagef("reading --replace %q: it is PATH=FILE", text)
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		return export.Made{}, fmt.Errorf("reading --replace %q: %w", text, err)
+	}
+	if !info.Mode().IsRegular() {
+		return export.Made{}, fmt.Errorf("reading --replace %q: %q is not a regular file", text, name)
+	}
+	return export.Made{
+		Path: path,
+		Type: export.Regular,
+		Mode: 0o644,
+		Size: info.Size(),
+		Open: func(context.Context) (io.ReadCloser, error) { return os.Open(name) },
+	}, nil
+}
+
+func (f *treeFlags) readEpoch() error {
+	if f.sourceDateEpoch == "" {
+		return nil
+	}
+	var seconds int64
+	if _, err := fmt.Sscanf(f.sourceDateEpoch+"\n", "%d\n", &seconds); err != nil || seconds < 0 {
+		return usagef("reading SOURCE_DATE_EPOCH %q: it is a number of seconds since 1970", f.sourceDateEpoch)
+	}
+	epoch := time.Unix(seconds, 0)
+	f.epoch = &epoch
+	return nil
+}
+
+// latest is the time that --reproducible lets nothing exceed, and which what
+// this tool makes itself has: the image's creation or SOURCE_DATE_EPOCH, the
+// earlier one; 1970 where there is neither. A date of the year 1 is what some
+// builders write for none.
+func (f *treeFlags) latest(created *time.Time) time.Time {
+	switch {
+	case created == nil || created.Year() <= 1:
+		if f.epoch != nil {
+			return *f.epoch
+		}
+		return time.Unix(0, 0)
+	case f.epoch != nil && f.epoch.Before(*created):
+		return *f.epoch
+	}
+	return *created
+}
+
+// shown decorates the image's tree by the flags. What the user replaces wins
+// over what he excludes, and both over the profile. The result closes tree.
+func (f *treeFlags) shown(tree export.Tree, latest time.Time) (*shownTree, error) {
+	s := &shownTree{}
+	if f.profile == "moby" {
+		moby := export.Moby(latest).Without(f.keeps)
+		s.omission = export.Omit(tree, moby.Omit)
+		tree = export.Insert(s.omission, moby.Files)
+	}
+	filter, err := export.NewFilter(tree, export.Rules{Exclude: f.excludes, Include: f.includes})
+	if err != nil {
+		return nil, usageError{err}
+	}
+	s.filter = filter
+	made := append([]export.Made(nil), f.replacementFiles...)
+	for i := range made {
+		made[i].MTime = latest
+	}
+	s.accounts = export.Insert(tree, made)
+	s.Tree = export.Xattrs(export.Insert(filter, made), f.xattrPolicy)
+	switch {
+	case f.reproducible:
+		s.Tree = export.Clamp(s.Tree, latest)
+	case f.epoch != nil:
+		s.Tree = export.Clamp(s.Tree, *f.epoch)
+	}
+	return s, nil
+}
+
+// shownTree is the image's tree as the flags show it, with what they left out.
+type shownTree struct {
+	export.Tree
+	// accounts is the tree in which users are looked up: the filter does not
+	// apply, since what the image says of its users stays true without the
+	// file that says it.
+	accounts export.Tree
+	omission *export.Omission
+	filter   *export.Filter
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// wholeFile is a regular file that appears under its name when it is whole,
+// or never. Until then it has no name, where the filesystem allows that, and
+// nobody else may read it.
+type wholeFile struct {
+	*os.File
+	name string
+	// temporary is the name that it has until then; empty for none.
+	temporary string
+}
+
+// newWholeFile opens a file that is to be called name.
+func newWholeFile(name string) (*wholeFile, error) {
+	dir := filepath.Dir(name)
+	f, err := openUnnamed(dir)
+	if err == nil {
+		return &wholeFile{File: f, name: name}, nil
+	}
+	if !errors.Is(err, errors.ErrUnsupported) {
+		return nil, err
+	}
+	temporary, err := temporaryName(name)
+	if err != nil {
+		return nil, err
+	}
+	f, err = os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return &wholeFile{File: f, name: name, temporary: temporary}, nil
+}
+
+func temporaryName(name string) (string, error) {
+	var random [6]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		return "", err
+	}
+	return filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+".ctr-rootfs-"+hex.EncodeToString(random[:])), nil
+}
+
+func (w *wholeFile) Write(p []byte) (int, error) {
+	n, err := w.File.Write(p)
+	if err != nil {
+		err = fmt.Errorf("writing %q: %w", w.name, unwrapPath(err))
+	}
+	return n, err
+}
+
+// finish makes the content durable, then visible.
+func (w *wholeFile) finish() error {
+	err := w.appear()
+	if err != nil {
+		return errors.Join(fmt.Errorf("finishing %q: %w", w.name, err), w.discard())
+	}
+	if err := w.Close(); err != nil {
+		return fmt.Errorf("closing %q: %w", w.name, err)
+	}
+	return nil
+}
+
+func (w *wholeFile) appear() error {
+	if err := w.Chmod(0o666 &^ umask); err != nil {
+		return err
+	}
+	if err := w.Sync(); err != nil {
+		return err
+	}
+	if w.temporary == "" {
+		err := linkUnnamed(w.File, w.name)
+		if !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		// An older file stands there. Only a rename replaces it at once, and
+		// only a name can be renamed.
+		temporary, err := temporaryName(w.name)
+		if err != nil {
+			return err
+		}
+		if err := linkUnnamed(w.File, temporary); err != nil {
+			return err
+		}
+		w.temporary = temporary
+	}
+	if err := os.Rename(w.temporary, w.name); err != nil {
+		return err
+	}
+	w.temporary = ""
+	return nil
+}
+
+func (w *wholeFile) discard() error {
+	err := w.Close()
+	if w.temporary != "" {
+		err = errors.Join(err, os.Remove(w.temporary))
+	}
+	if err != nil && !errors.Is(err, fs.ErrClosed) {
+		return fmt.Errorf("discarding %q: %w", w.name, err)
+	}
+	return nil
+}

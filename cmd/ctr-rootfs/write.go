@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
+	"github.com/spf13/pflag"
+)
+
+// outputFlags say where and in which form the data is written.
+type outputFlags struct {
+	streams
+	file        string
+	compress    string
+	format      string
+	noSameOwner bool
+
+	compression export.Compression
+}
+
+func newOutputFlags(flags *pflag.FlagSet, s streams) *outputFlags {
+	f := &outputFlags{streams: s}
+	flags.StringVarP(&f.file, "output", "o", "", "`FILE` to write, whole or not at all (default standard output)")
+	flags.StringVar(&f.compress, "compress", "auto", "auto (by FILE's ending), none, gzip or zstd, each with :LEVEL")
+	flags.StringVar(&f.format, "format", "tar", "tar, or dir for a new or empty directory")
+	flags.BoolVar(&f.noSameOwner, "no-same-owner", false, "with --format dir, let everything belong to who writes it")
+	return f
+}
+
+func (f *outputFlags) check() error {
+	var err error
+	switch {
+	case f.format != "tar" && f.format != "dir":
+		return usagef("reading --format %q: it is tar or dir", f.format)
+	case f.format == "dir" && (f.file == "" || f.file == "-"):
+		return usagef("reading --format dir: it needs -o DIR")
+	case f.format == "dir" && f.compress != "auto" && f.compress != "none":
+		return usagef("reading --compress %q: a directory is not compressed", f.compress)
+	case f.compress == "auto":
+		f.compression = export.CompressionFor(f.file)
+	default:
+		f.compression, err = export.ParseCompression(f.compress)
+	}
+	if err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
+// target is an output with the sink that writes to it.
+type target struct {
+	sink export.Sink
+	// finish and discard are called after the sink's Close and Abort.
+	finish, discard func() error
+}
+
+// open makes ready to write, before anything else is done: an output that
+// cannot be written is the cheapest error.
+func (f *outputFlags) open(ctx context.Context) (*target, error) {
+	if f.format == "dir" {
+		return openDirectory(f.file, f.noSameOwner)
+	}
+	out, err := openOutput(ctx, f.file, f.streams)
+	if err != nil {
+		return nil, err
+	}
+	sink, err := export.NewCompressedTar(out, f.compression)
+	if err != nil {
+		return nil, joined(err, out.discard())
+	}
+	return &target{sink: sink, finish: out.finish, discard: out.discard}, nil
+}
+
+// write writes tree, and leaves either the whole output or nothing of it.
+func (t *target) write(ctx context.Context, tree export.Tree) (export.Report, error) {
+	report, err := export.Write(ctx, tree, t.sink)
+	if err != nil {
+		return report, joined(causeOf(ctx, err), t.discard())
+	}
+	return report, t.finish()
+}
+
+// abandon gives the target up before write was called.
+func (t *target) abandon() error {
+	return joined(t.sink.Abort(), t.discard())
+}
+
+// causeOf prefers the reason for which ctx ended.
+func causeOf(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("exporting: %w", context.Cause(ctx))
+	}
+	return err
+}
