@@ -7,3 +7,5 @@ require (
 	github.com/opencontainers/go-digest v1.0.0
 	github.com/opencontainers/image-spec v1.1.1
 )
+
+require golang.org/x/sys v0.49.0
