@@ -1,0 +1,214 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+)
+
+// Report counts what Write gave to the sink, and what it did not.
+type Report struct {
+	// Entries is the number of records that were put.
+	Entries int64 `json:"entries"`
+	// The records by type; a later name of a hard link counts as HardLinks only.
+	RegularFiles int64 `json:"regularFiles"`
+	Directories  int64 `json:"directories"`
+	Symlinks     int64 `json:"symlinks"`
+	HardLinks    int64 `json:"hardLinks"`
+	CharDevices  int64 `json:"charDevices"`
+	BlockDevices int64 `json:"blockDevices"`
+	FIFOs        int64 `json:"fifos"`
+	// Bytes is the length of all bodies.
+	Bytes int64 `json:"bytes"`
+	// Sockets were left out: no archive holds them. The first maxNamedSockets
+	// are named.
+	Sockets     int64    `json:"sockets"`
+	SocketNames []string `json:"socketNames,omitempty"`
+}
+
+const maxNamedSockets = 100
+
+func (r *Report) count(rec *Record) {
+	r.Entries++
+	if rec.LinkTo != "" {
+		r.HardLinks++
+		return
+	}
+	switch rec.Type {
+	case Regular:
+		r.RegularFiles++
+		r.Bytes += rec.Size
+	case Directory:
+		r.Directories++
+	case Symlink:
+		r.Symlinks++
+	case CharDevice:
+		r.CharDevices++
+	case BlockDevice:
+		r.BlockDevices++
+	case FIFO:
+		r.FIFOs++
+	}
+}
+
+func (r *Report) countSocket(path string) {
+	r.Sockets++
+	if len(r.SocketNames) < maxNamedSockets {
+		r.SocketNames = append(r.SocketNames, path)
+	}
+}
+
+// Write walks t and puts each entry into sink, in order, hard links settled and
+// extended attributes read. It closes sink, or aborts it after any error, also
+// one of closing; t stays open. Sockets are left out and counted. When ctx ends,
+// Write stops between two reads of a body and returns the context's cause; it
+// cannot interrupt a sink that blocks. The report is right up to the error.
+func Write(ctx context.Context, t Tree, sink Sink) (Report, error) {
+	var report Report
+	err := putAll(ctx, t, sink, &report)
+	if err == nil {
+		err = sink.Close()
+	}
+	if err == nil {
+		return report, nil
+	}
+	if abortErr := sink.Abort(); abortErr != nil {
+		err = fmt.Errorf("%w (and undoing it: %w)", err, abortErr)
+	}
+	return report, err
+}
+
+// putAll joins the three stages: one walker fills batches, workers read what
+// the batches name, and this goroutine puts them, in the walker's order.
+func putAll(parent context.Context, t Tree, sink Sink, report *Report) error {
+	ctx, cancel := context.WithCancel(parent)
+	q := newReadAhead()
+	var wg sync.WaitGroup
+	// Nothing outlives this call: whoever closes t next closes what they read.
+	defer wg.Wait()
+	defer cancel()
+
+	var walkErr error
+	wg.Go(func() {
+		defer q.finish()
+		walkErr = q.walk(ctx, t)
+	})
+	for range readAheadWorkers {
+		wg.Go(func() { q.work(ctx) })
+	}
+	for b := range q.ordered {
+		<-b.ready
+		if err := putBatch(ctx, sink, b, report); err != nil {
+			if parent.Err() != nil {
+				return context.Cause(parent)
+			}
+			return err
+		}
+		q.recycle(b)
+	}
+	if parent.Err() != nil {
+		return context.Cause(parent)
+	}
+	return walkErr // the walker wrote it before it closed q.ordered
+}
+
+func putBatch(ctx context.Context, sink Sink, b *batch, report *Report) error {
+	for i := range b.items {
+		it := &b.items[i]
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if it.record.Type == Socket {
+			report.countSocket(it.record.Path)
+			continue
+		}
+		if it.late {
+			it.err = it.read(ctx)
+		}
+		if it.err != nil {
+			return it.err
+		}
+		if err := putItem(ctx, sink, it); err != nil {
+			return err
+		}
+		report.count(&it.record)
+	}
+	return nil
+}
+
+// putItem opens the body of a file that was too large to be read ahead.
+func putItem(ctx context.Context, sink Sink, it *item) error {
+	rec := &it.record
+	if rec.Type == Regular && rec.LinkTo == "" && rec.Size > 0 && rec.Open == nil {
+		return fmt.Errorf("reading %q: it has %d bytes and no body", rec.Path, rec.Size)
+	}
+	if !it.hasBody() {
+		return sink.Put(ctx, rec)
+	}
+	if it.ahead {
+		it.reader.Reset(it.body)
+		rec.Body = &it.reader
+		return sink.Put(ctx, rec)
+	}
+	body, err := rec.Open(ctx)
+	if err != nil {
+		return err
+	}
+	rec.Body = body
+	return errors.Join(sink.Put(ctx, rec), body.Close())
+}
+
+// bodyBuffer is where a sink wants a body: room is where the next bytes go, took
+// says that n of them are there.
+type bodyBuffer interface {
+	room() ([]byte, error)
+	took(n int) error
+}
+
+// copyBody moves exactly r.Size bytes to dst, and fails when the body has fewer
+// or more: on a tree that does not change, neither can be.
+func copyBody(ctx context.Context, r *Record, dst bodyBuffer) error {
+	for left := r.Size; left > 0; {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		buf, err := dst.room()
+		if err != nil {
+			return err
+		}
+		n, readErr := r.Body.Read(buf[:min(left, int64(len(buf)))])
+		if err := dst.took(n); err != nil {
+			return err
+		}
+		left -= int64(n)
+		if readErr == io.EOF && left > 0 {
+			return sizeChanged(r.Entry, "shorter")
+		}
+		if readErr != nil && readErr != io.EOF {
+			return readErr
+		}
+	}
+	return expectEOF(r.Entry, r.Body)
+}
+
+// expectEOF fails where a body goes on after its size.
+func expectEOF(e *Entry, body io.Reader) error {
+	var probe [1]byte
+	for {
+		n, err := body.Read(probe[:])
+		switch {
+		case n > 0:
+			return sizeChanged(e, "longer")
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+func sizeChanged(e *Entry, how string) error {
+	return fmt.Errorf("reading %q: it changed while it was read: it is %s than its %d bytes", e.Path, how, e.Size)
+}

@@ -1,0 +1,149 @@
+package export
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+const (
+	// zstdFrame is what one core compresses at a time, as a frame of its own;
+	// readers take frames in a row as one stream (RFC 8878, section 3). Smaller
+	// frames lose ratio, larger ones memory.
+	zstdFrame = 8 << 20
+	// maxCompressWorkers bounds the memory, which is about two frames a worker.
+	maxCompressWorkers = 8
+	// heldBack is how much of the last frame waits for the next one or for
+	// Close. Between two frames a cut stream would pass for a whole one.
+	heldBack = 4
+)
+
+// compressWorkers is how many blocks are compressed side by side.
+func compressWorkers() int { return min(runtime.GOMAXPROCS(0), maxCompressWorkers) }
+
+// zstdWriter compresses frames side by side and writes them in order.
+type zstdWriter struct {
+	w       io.Writer
+	encoder *zstd.Encoder
+	in      []byte
+	frames  []chan []byte // those under way, the oldest first
+	spare   chan []byte   // input buffers to use again
+	tail    []byte        // the end of the last frame, held back
+	wrote   bool
+}
+
+func newZstdWriter(w io.Writer, level zstd.EncoderLevel) (CompressWriter, error) {
+	encoder, err := zstd.NewWriter(nil,
+		zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(compressWorkers()), zstd.WithEncoderCRC(true))
+	if err != nil {
+		return nil, fmt.Errorf("setting up zstd: %w", err)
+	}
+	return &zstdWriter{w: w, encoder: encoder, spare: make(chan []byte, compressWorkers()+1)}, nil
+}
+
+func (z *zstdWriter) Write(p []byte) (int, error) {
+	n := len(p)
+	for len(p) > 0 {
+		if z.in == nil {
+			z.in = z.buffer()
+		}
+		room := min(len(p), zstdFrame-len(z.in))
+		z.in = append(z.in, p[:room]...)
+		p = p[room:]
+		if len(z.in) < zstdFrame {
+			break
+		}
+		if err := z.start(); err != nil {
+			return n - len(p), err
+		}
+	}
+	return n, nil
+}
+
+// buffer reuses an input buffer; it grows to a frame only for streams that need
+// one.
+func (z *zstdWriter) buffer() []byte {
+	select {
+	case buf := <-z.spare:
+		return buf[:0]
+	default:
+		return make([]byte, 0, 64<<10)
+	}
+}
+
+// start hands the input to a goroutine, and waits for the oldest frame where
+// every worker has one.
+func (z *zstdWriter) start() error {
+	in, done := z.in, make(chan []byte, 1)
+	z.in = nil
+	z.frames = append(z.frames, done)
+	go func() {
+		done <- z.encoder.EncodeAll(in, make([]byte, 0, len(in)/2))
+		select {
+		case z.spare <- in:
+		default:
+		}
+	}()
+	if len(z.frames) <= compressWorkers() {
+		return nil
+	}
+	return z.writeOldest()
+}
+
+func (z *zstdWriter) writeOldest() error {
+	frame := <-z.frames[0]
+	z.frames = z.frames[1:]
+	z.wrote = true
+	if err := z.writeTail(); err != nil {
+		return err
+	}
+	cut := len(frame) - heldBack
+	z.tail = append(z.tail, frame[cut:]...)
+	if _, err := z.w.Write(frame[:cut]); err != nil {
+		return fmt.Errorf("writing the compressed stream: %w", err)
+	}
+	return nil
+}
+
+func (z *zstdWriter) writeTail() error {
+	_, err := z.w.Write(z.tail)
+	z.tail = z.tail[:0]
+	if err != nil {
+		return fmt.Errorf("writing the compressed stream: %w", err)
+	}
+	return nil
+}
+
+func (z *zstdWriter) Close() error {
+	if len(z.in) > 0 || len(z.frames) == 0 && !z.wrote {
+		// Also for an empty input, which is a frame of no bytes.
+		if err := z.start(); err != nil {
+			z.drain()
+			return err
+		}
+	}
+	for len(z.frames) > 0 {
+		if err := z.writeOldest(); err != nil {
+			z.drain()
+			return err
+		}
+	}
+	return z.writeTail()
+}
+
+// Abort leaves the last frame without its end, or nothing at all, which is no
+// zstd stream either.
+func (z *zstdWriter) Abort() error {
+	z.drain()
+	return nil
+}
+
+// drain waits for the goroutines.
+func (z *zstdWriter) drain() {
+	for _, frame := range z.frames {
+		<-frame
+	}
+	z.frames = nil
+}
