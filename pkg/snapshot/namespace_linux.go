@@ -23,13 +23,10 @@ func openInNamespace(ctx context.Context, mountAt func(target string) error) (*o
 		err  error
 	}
 	done := make(chan result, 1)
-	go func() {
-		// Never unlocked: the thread ends with this goroutine, and its mount
-		// namespace with it.
-		runtime.LockOSThread()
+	onThreadOfItsOwn(func() {
 		root, err := mountAlone(mountAt)
 		done <- result{root, err}
-	}()
+	})
 	select {
 	case r := <-done:
 		return r.root, r.err
@@ -43,6 +40,28 @@ func openInNamespace(ctx context.Context, mountAt func(target string) error) (*o
 		}()
 		return nil, context.Cause(ctx)
 	}
+}
+
+// onThreadOfItsOwn runs fn, beside its caller, on a thread that ends with it.
+func onThreadOfItsOwn(fn func()) {
+	go func() {
+		runtime.LockOSThread()
+		if unix.Gettid() != unix.Getpid() {
+			// Never unlocked: so the thread ends with this goroutine.
+			fn()
+			return
+		}
+		// The process's first thread does not end, and /proc/self shows its
+		// namespace as the process's. It stays taken until fn has begun
+		// elsewhere.
+		begun := make(chan struct{})
+		onThreadOfItsOwn(func() {
+			close(begun)
+			fn()
+		})
+		<-begun
+		runtime.UnlockOSThread()
+	}()
 }
 
 // mountAlone leaves the host's mount namespace, mounts and opens the result.
