@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"reflect"
 	"slices"
 	"unicode/utf8"
 
@@ -43,7 +44,7 @@ func decode(data []byte, v any) error {
 		return fmt.Errorf("reading JSON at %s: %w", place(data, int(syntax.Offset)), err)
 	case errors.As(err, &wrongType):
 		return fmt.Errorf("reading JSON at %s: %s: want %s, not %s",
-			place(data, int(wrongType.Offset)), wrongType.Field, wrongType.Type, wrongType.Value)
+			place(data, int(wrongType.Offset)), wrongType.Field, jsonType(wrongType.Type), wrongType.Value)
 	case err != nil:
 		return fmt.Errorf("reading JSON: %w", err)
 	}
@@ -52,6 +53,20 @@ func decode(data []byte, v any) error {
 		return fmt.Errorf("reading JSON at %s: want an object", place(data, 1))
 	}
 	return nil
+}
+
+// jsonType says t in the words of JSON; of numbers it says the range, too.
+func jsonType(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return jsonType(t.Elem())
+	case reflect.Slice:
+		return "array"
+	case reflect.Map, reflect.Struct:
+		return "object"
+	default:
+		return t.Kind().String()
+	}
 }
 
 // place names the byte before offset, which is the last one read.

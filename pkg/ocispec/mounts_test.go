@@ -1,0 +1,100 @@
+package ocispec
+
+import (
+	"strings"
+	"testing"
+
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+	rspec "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+func TestParseMount(t *testing.T) {
+	for _, c := range []struct{ in, want, fails string }{
+		{"type=bind,source=/a,target=/b", "bind /a /b rbind,rprivate,rw", ""},
+		{"type=bind,src=/a,dst=/b,ro", "bind /a /b rbind,rprivate,ro", ""},
+		{"type=BIND,Source=/a,destination=/b,readonly=true", "bind /a /b rbind,rprivate,ro", ""},
+		{"type=bind,source=/a,target=/b,readonly=false,bind-propagation=rshared", "bind /a /b rbind,rshared,rw", ""},
+		{"type=bind,source=/a,target=/b,bind-nonrecursive", "bind /a /b bind,rprivate,rw", ""},
+		{`type=bind,"source=/a,b",target=/b=c`, "bind /a,b /b=c rbind,rprivate,rw", ""},
+		{"type=tmpfs,target=/t", "tmpfs tmpfs /t noexec,nosuid,nodev,rw", ""},
+		{"type=tmpfs,target=/t,tmpfs-size=1.5m,tmpfs-mode=1770,ro", "tmpfs tmpfs /t noexec,nosuid,nodev,size=1572864,mode=1770,ro", ""},
+		{"", "", "EOF"},
+		{"source=/a,target=/b", "", "no type: want bind or tmpfs"},
+		{"type=volume,target=/b", "", `type "volume": want bind or tmpfs`},
+		{"type=bind,source=/a", "", "no target"},
+		{"type=bind,source=/a,target=b", "", `target "b": want an absolute path`},
+		{"type=bind,source=/a,target=/", "", `target "/": want an absolute path below /`},
+		{"type=bind,source=a,target=/b", "", `source "a": want an absolute path`},
+		{"type=bind,target=/b", "", `source "": want an absolute path`},
+		{"type=bind,source=/a,target=/b,bind-propagation=all", "", `bind-propagation "all"`},
+		{"type=bind,source=/a,target=/b,tmpfs-size=1", "", "tmpfs keys with type bind"},
+		{"type=tmpfs,source=/a,target=/b", "", "with type tmpfs"},
+		{"type=tmpfs,target=/b,tmpfs-mode=888", "", `"888"`},
+		{"type=tmpfs,target=/b,tmpfs-size=big", "", `size "big"`},
+		{"type=bind,source=/a,target=/b,ro=maybe", "", `ro "maybe"`},
+		{"type=bind,source,target=/b", "", "source: no value"},
+		{"type=bind,source=/a,target=/b,colour=red", "", `key "colour": unknown`},
+		{`type=bind,"source=/a`, "", "quote"},
+	} {
+		m, err := ParseMount(c.in)
+		if c.fails != "" {
+			wantError(t, c.in, err, c.fails, "reading mount ")
+			continue
+		}
+		if err != nil {
+			t.Errorf("%q: %v", c.in, err)
+		}
+		equal(t, c.in, m.Type+" "+m.Source+" "+m.Destination+" "+strings.Join(m.Options, ","), c.want)
+	}
+}
+
+func TestParseMemory(t *testing.T) {
+	for in, want := range map[string]int64{
+		"1": 1, "1b": 1, "4k": 4096, "512m": 512 << 20, "2G": 2 << 30, "1t": 1 << 40, "0.5g": 512 << 20, "1.9": 1,
+	} {
+		if got, err := ParseMemory(in); got != want || err != nil {
+			t.Errorf("%q: got %d, %v", in, got, err)
+		}
+	}
+	for _, in := range []string{"", "m", "0", "-1", "+1", "1e3", "0x10", "Inf", "NaN", "1 m", "1mb", "99999999999t", "0.1"} {
+		if got, err := ParseMemory(in); err == nil {
+			t.Errorf("%q: got %d, want an error", in, got)
+		}
+	}
+}
+
+func TestUserMountTakesADefaultsPlace(t *testing.T) {
+	mine := []rspec.Mount{
+		{Destination: "/z/a", Type: "tmpfs"},
+		{Destination: "/dev/shm/", Type: "bind", Source: "/dev/shm"},
+		{Destination: "/z", Type: "bind", Source: "/srv"},
+	}
+	var got []string
+	for _, m := range mustNew(t, testImage(ispec.ImageConfig{}), Accounts{}, Options{Mounts: mine}).Mounts {
+		got = append(got, m.Destination)
+	}
+	equal(t, "mounts", strings.Join(got, " "), "/proc /dev /dev/pts /dev/mqueue /sys /dev/shm/ /z /z/a")
+	equal(t, "the caller's order", mine[0].Destination, "/z/a")
+}
+
+func TestMountPoints(t *testing.T) {
+	spec := &rspec.Spec{Mounts: []rspec.Mount{
+		{Destination: "/proc", Type: "proc", Source: "proc"},
+		{Destination: "/b//c/", Type: "bind", Source: "/host/c"},
+		{Destination: "/../../a", Type: "none", Source: "/host/a", Options: []string{"rbind"}},
+		{Destination: "relative/x", Type: "tmpfs", Source: "tmpfs"},
+		{Destination: "/b-c", Type: "tmpfs", Source: "tmpfs"},
+		{Destination: "/proc/", Type: "bind", Source: "/second"},
+		{Destination: "/", Type: "tmpfs"},
+	}}
+	equal(t, "mount points", MountPoints(spec), []MountPoint{
+		{Path: "a", Source: "/host/a"},
+		{Path: "b-c"},
+		{Path: "b/c", Source: "/host/c"},
+		{Path: "proc"},
+		{Path: "relative/x"},
+	})
+	if got := MountPoints(&rspec.Spec{}); len(got) != 0 {
+		t.Errorf("no mounts: got %v", got)
+	}
+}
