@@ -94,6 +94,34 @@ func (c Compression) NewWriter(w io.Writer) (CompressWriter, error) {
 	return nil, fmt.Errorf("unknown compression %q", c.Format)
 }
 
+// compressedTar is a tar in a compressed stream.
+type compressedTar struct {
+	Sink
+	stream CompressWriter
+}
+
+// NewCompressedTar writes the records as NewTar does, compressed by c, to w,
+// which stays open. Abort leaves a stream or an archive that readers fail on.
+func NewCompressedTar(w io.Writer, c Compression) (Sink, error) {
+	stream, err := c.NewWriter(w)
+	if err != nil {
+		return nil, err
+	}
+	return &compressedTar{NewTar(stream), stream}, nil
+}
+
+func (t *compressedTar) Close() error {
+	if err := t.Sink.Close(); err != nil {
+		return err
+	}
+	return t.stream.Close()
+}
+
+// Abort poisons the tar as well: without compression that is what shows.
+func (t *compressedTar) Abort() error {
+	return errors.Join(t.Sink.Abort(), t.stream.Abort())
+}
+
 // plainWriter is no compression. A stream that is cut off there shows it only by
 // what the tar in it says.
 type plainWriter struct{ io.Writer }

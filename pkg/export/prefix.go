@@ -29,6 +29,12 @@ func Prefix(t Tree, dir string, mtime time.Time) (Tree, error) {
 	return &prefixTree{t, dir, mtime}, nil
 }
 
+// CheckPrefix says why Prefix would refuse dir, or nil.
+func CheckPrefix(dir string) error {
+	_, err := prefixDir(dir)
+	return err
+}
+
 func prefixDir(dir string) (string, error) {
 	if strings.HasPrefix(dir, "/") {
 		return "", fmt.Errorf("prefix %q is absolute: give a directory inside the archive, as in %q", dir, "rootfs/")

@@ -10,8 +10,6 @@ import (
 
 // Report counts what Write gave to the sink, and what it did not.
 type Report struct {
-	// Entries is the number of records that were put.
-	Entries int64 `json:"entries"`
 	// The records by type; a later name of a hard link counts as HardLinks only.
 	RegularFiles int64 `json:"regularFiles"`
 	Directories  int64 `json:"directories"`
@@ -22,16 +20,20 @@ type Report struct {
 	FIFOs        int64 `json:"fifos"`
 	// Bytes is the length of all bodies.
 	Bytes int64 `json:"bytes"`
-	// Sockets were left out: no archive holds them. The first maxNamedSockets
-	// are named.
-	Sockets     int64    `json:"sockets"`
-	SocketNames []string `json:"socketNames,omitempty"`
+	// Sockets names the first maxNamedSockets of the SocketCount sockets that
+	// were left out: no archive holds them.
+	Sockets     []string `json:"sockets,omitempty"`
+	SocketCount int64    `json:"socketCount"`
 }
 
 const maxNamedSockets = 100
 
+// Entries is the number of records that were put.
+func (r *Report) Entries() int64 {
+	return r.RegularFiles + r.Directories + r.Symlinks + r.HardLinks + r.CharDevices + r.BlockDevices + r.FIFOs
+}
+
 func (r *Report) count(rec *Record) {
-	r.Entries++
 	if rec.LinkTo != "" {
 		r.HardLinks++
 		return
@@ -54,9 +56,9 @@ func (r *Report) count(rec *Record) {
 }
 
 func (r *Report) countSocket(path string) {
-	r.Sockets++
-	if len(r.SocketNames) < maxNamedSockets {
-		r.SocketNames = append(r.SocketNames, path)
+	r.SocketCount++
+	if len(r.Sockets) < maxNamedSockets {
+		r.Sockets = append(r.Sockets, path)
 	}
 }
 

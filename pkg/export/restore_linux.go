@@ -1,0 +1,167 @@
+package export
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// object is what metadata is set on: an open file or directory, or the name of
+// something that must not be opened.
+type object interface {
+	chown(uid, gid int) error
+	chmod(mode uint32) error
+	setXattr(name string, value []byte) error
+	setTimes(times []unix.Timespec) error
+}
+
+// opened is an object by its descriptor.
+type opened int
+
+func (o opened) chown(uid, gid int) error { return unix.Fchown(int(o), uid, gid) }
+func (o opened) chmod(mode uint32) error  { return unix.Fchmod(int(o), mode) }
+
+func (o opened) setXattr(name string, value []byte) error {
+	return unix.Fsetxattr(int(o), name, value, 0)
+}
+
+func (o opened) setTimes(times []unix.Timespec) error {
+	return unix.UtimesNanoAt(int(o), "", times, unix.AT_EMPTY_PATH)
+}
+
+// named is an object by its name in a directory; a symlink is not followed.
+type named struct {
+	dirFD int
+	name  string
+}
+
+func (o named) chown(uid, gid int) error {
+	return unix.Fchownat(o.dirFD, o.name, uid, gid, unix.AT_SYMLINK_NOFOLLOW)
+}
+
+// chmod is for devices and FIFOs that were made by mknodat a moment ago; older
+// kernels know no flag to not follow here (fchmodat2 came with Linux 6.6).
+func (o named) chmod(mode uint32) error { return unix.Fchmodat(o.dirFD, o.name, mode, 0) }
+
+func (o named) setXattr(name string, value []byte) error {
+	return unix.Lsetxattr(procPath(o.dirFD, o.name), name, value, 0)
+}
+
+func (o named) setTimes(times []unix.Timespec) error {
+	return unix.UtimesNanoAt(o.dirFD, o.name, times, unix.AT_SYMLINK_NOFOLLOW)
+}
+
+// restore sets what a record says of an object. The order matters: chown clears
+// setuid bits and security.capability, and everything but setting them changes
+// times.
+func (d *Dir) restore(r *Record, o object) error {
+	if err := d.restoreOwner(r, o); err != nil {
+		return err
+	}
+	if r.Type != Symlink {
+		if err := o.chmod(r.Mode); err != nil {
+			return fmt.Errorf("setting its mode: %w", err)
+		}
+	}
+	for _, x := range r.Attrs {
+		err := o.setXattr(x.Name, x.Value)
+		if err != nil && d.options.NoSameOwner && (errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOTSUP)) {
+			d.skipped["xattr "+x.Name]++
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("setting its xattr %q: %w", x.Name, err)
+		}
+	}
+	mtime, err := unix.TimeToTimespec(r.MTime)
+	if err == nil {
+		err = o.setTimes([]unix.Timespec{mtime, mtime})
+	}
+	if err != nil {
+		return fmt.Errorf("setting its times: %w", err)
+	}
+	return nil
+}
+
+func (d *Dir) restoreOwner(r *Record, o object) error {
+	if d.options.NoSameOwner {
+		if int(r.UID) != os.Geteuid() || int(r.GID) != os.Getegid() {
+			d.skipped["owner"]++
+		}
+		return nil
+	}
+	if err := o.chown(int(r.UID), int(r.GID)); err != nil {
+		return fmt.Errorf("setting its owner %d:%d: %w (an ordinary user needs --no-same-owner)", r.UID, r.GID, err)
+	}
+	return nil
+}
+
+// Abort removes everything that is in the directory, and closes it.
+func (d *Dir) Abort() error {
+	return errors.Join(d.removeBelow(d.dirs.root), d.dirs.close())
+}
+
+// removeBelow empties a directory. It holds no descriptor while it descends, so
+// that any depth can be removed.
+func (d *Dir) removeBelow(dir *directory) error {
+	fd, err := d.dirs.acquire(dir)
+	if err != nil {
+		return err
+	}
+	names, err := readNames(fd)
+	d.dirs.release(dir)
+	if err != nil {
+		return fmt.Errorf("listing directory %q: %w", dir.path(), err)
+	}
+	for _, name := range names {
+		if err := d.remove(dir, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Dir) remove(dir *directory, name string) error {
+	below, err := d.unlink(dir, name)
+	if err != nil || below == nil {
+		return err
+	}
+	if err := d.removeBelow(below); err != nil {
+		return err
+	}
+	fd, err := d.dirs.acquire(dir)
+	if err != nil {
+		return err
+	}
+	defer d.dirs.release(dir)
+	if err := unix.Unlinkat(fd, name, unix.AT_REMOVEDIR); err != nil {
+		return fmt.Errorf("removing %q: %w", dir.child(name), err)
+	}
+	return nil
+}
+
+// unlink removes a name, or gives the directory that has to be emptied first.
+func (d *Dir) unlink(dir *directory, name string) (*directory, error) {
+	fd, err := d.dirs.acquire(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer d.dirs.release(dir)
+	st, err := statAt(fd, name)
+	switch {
+	case err != nil:
+	case st.Mode&unix.S_IFMT != unix.S_IFDIR:
+		err = unix.Unlinkat(fd, name, 0)
+	default:
+		// An image's directory may be closed to its own owner.
+		if err = unix.Fchmodat(fd, name, 0o700, 0); err == nil {
+			return newDirectory(dir, name, st.id()), nil
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("removing %q: %w", dir.child(name), err)
+	}
+	return nil, nil
+}
