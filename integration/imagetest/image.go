@@ -3,6 +3,7 @@ package imagetest
 import (
 	"bytes"
 	"compress/gzip"
+	_ "crypto/sha256" // go-digest finds the algorithm only where it is linked in
 	"encoding/json"
 	"fmt"
 	"runtime"

@@ -1,0 +1,54 @@
+# Every target works on a machine that has Go, git, make and gcc; root does more.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# Two packages at a time: more only makes the daemons' tests slow and unsteady.
+TEST_FLAGS ?= -race -p 2 -timeout 15m
+FUZZ_TIME ?= 10s
+
+ROOT := $(filter 0,$(shell id -u))
+
+.PHONY: help
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/ctr-rootfs
+	go build -buildvcs=false -trimpath -o bin/ctr-rootfs ./cmd/ctr-rootfs
+
+.PHONY: demo
+demo: build ## Export a small image and run it as a bundle, with no daemon and no registry (root)
+	@integration/demo/run
+
+.PHONY: test
+test: deps $(if $(ROOT),tools) ## Run every test that this user can run: all of them as root
+	go test $(TEST_FLAGS) ./...
+	cd integration && RACE=1 go test $(TEST_FLAGS) ./...
+	@$(if $(ROOT),true,echo 'Left out without root: mounts, devices, daemons and runtimes. All of it: sudo env PATH="$$PATH" make test')
+
+.PHONY: deps
+deps:
+	@integration/install-deps
+
+.PHONY: tools
+tools: ## Build the daemons and runtimes that the tests drive (once, into .cache)
+	@for tool in containerd containerd-1.7 runc; do integration/tools/build $$tool >/dev/null || exit 1; done
+
+.PHONY: lint
+lint: ## Run go vet and golangci-lint over both modules
+	@test -z "$$(gofmt -l cmd pkg integration | tee /dev/stderr)"
+	go vet ./... && cd integration && go vet ./...
+	@lint="$$(integration/tools/build golangci-lint)/golangci-lint" && set -x && $$lint run ./... && cd integration && $$lint run ./...
+
+.PHONY: fuzz-short
+fuzz-short: ## Run each fuzz target for FUZZ_TIME (10s)
+	@set -e; for package in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "$$package $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ_TIME) $$package; \
+		done; \
+	done
+
+.PHONY: clean
+clean: ## Remove what was built, the cached tools too
+	rm -rf bin demo-output .cache
