@@ -30,8 +30,8 @@ func newBundle(s streams, store *storeFlags) *cobra.Command {
 		if err := config.check(args[1:]); err != nil {
 			return err
 		}
-		job := job{store: store, tree: tree, out: out}
-		return job.run(cmd.Context(), args[0], func(ctx context.Context, o *opened) (export.Tree, error) {
+		job := job{store: store, tree: tree}
+		return job.write(cmd.Context(), args[0], out, func(ctx context.Context, o *opened) (export.Tree, error) {
 			return bundleTree(ctx, o, config, path)
 		})
 	}

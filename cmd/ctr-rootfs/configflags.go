@@ -1,30 +1,51 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
+	"strings"
 
-	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/spf13/pflag"
 )
 
-// configFlags say what config.json holds.
+// configFlags say what config.json holds; bundle and spec have them.
 type configFlags struct {
-	file string
+	flags                    *pflag.FlagSet
+	file, seccomp, memory    string
+	userGroups               string
+	mounts, annotations      []string
+	rootless, noNewPrivilege bool
 
 	options ocispec.Options
-	given   []byte
-	spec    *rspec.Spec
+	// given is --config's text, and spec what it says.
+	given []byte
+	spec  *rspec.Spec
 }
 
 func newConfigFlags(flags *pflag.FlagSet) *configFlags {
-	f := &configFlags{}
+	f := &configFlags{flags: flags}
+	o := &f.options
 	flags.StringVar(&f.file, "config", "", "use this config.json, byte for byte")
+	flags.StringArrayVar(&o.Env, "env", nil, "set `NAME=VALUE`, or remove NAME")
+	flags.StringVar(&o.Cwd, "cwd", "", "working directory of the process")
+	flags.StringVar(&o.User, "user", "", "run as `USER[:GROUP]`, names or numbers")
+	flags.StringVar(&f.userGroups, "user-groups", string(ocispec.UserGroupsSpec), "who gets the groups of etc/group: spec (users given by name) or docker (by number, too)")
+	flags.StringVar(&o.Hostname, "hostname", "", "hostname in the container")
+	flags.BoolVar(&o.TTY, "tty", false, "give the process a terminal")
+	flags.BoolVar(&o.ReadOnly, "read-only", false, "mount the root filesystem read-only")
+	flags.BoolVar(&f.rootless, "rootless", false, "a bundle that this user can start without privilege")
+	flags.StringArrayVar(&f.mounts, "mount", nil, "add a mount, as in `type=bind,source=/a,target=/b,readonly`")
+	flags.StringArrayVar(&o.CapAdd, "cap-add", nil, "add a capability, or ALL")
+	flags.StringArrayVar(&o.CapDrop, "cap-drop", nil, "drop a capability, or ALL")
+	flags.StringVar(&f.seccomp, "seccomp", ocispec.SeccompNone, "default, none, or a `FILE` with a profile")
+	flags.StringArrayVar(&f.annotations, "annotation", nil, "add an annotation `KEY=VALUE`")
+	flags.StringVar(&f.memory, "memory", "", "limit memory, as in `512m`")
+	flags.Float64Var(&o.CPUs, "cpus", 0, "limit CPU time to this many CPUs' worth")
+	flags.Int64Var(&o.PidsLimit, "pids-limit", 0, "limit how many processes there may be (-1: no limit)")
+	flags.BoolVar(&f.noNewPrivilege, "no-new-privileges", true, "keep setuid programs from gaining anything")
+	flags.StringVar(&o.OCIVersion, "oci-version", "", "write this ociVersion (default the lowest that will do)")
 	return f
 }
 
@@ -32,11 +53,84 @@ func newConfigFlags(flags *pflag.FlagSet) *configFlags {
 // arguments instead of the image's.
 func (f *configFlags) check(args []string) error {
 	f.options.Args = args
-	if f.file == "" {
+	if f.file != "" {
+		return f.readConfig()
+	}
+	f.options.UserGroups = ocispec.UserGroups(f.userGroups)
+	f.options.NoNewPrivileges = &f.noNewPrivilege
+	if f.rootless {
+		f.options.Rootless = &ocispec.HostUser{UID: uint32(os.Getuid()), GID: uint32(os.Getgid())}
+	}
+	for _, read := range []func() error{f.readMounts, f.readAnnotations, f.readMemory, f.readSeccomp} {
+		if err := read(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *configFlags) readMounts() error {
+	for _, text := range f.mounts {
+		m, err := ocispec.ParseMount(text)
+		if err != nil {
+			return usageError{err}
+		}
+		f.options.Mounts = append(f.options.Mounts, m)
+	}
+	return nil
+}
+
+func (f *configFlags) readAnnotations() error {
+	f.options.Annotations = make(map[string]string, len(f.annotations))
+	for _, text := range f.annotations {
+		key, value, ok := strings.Cut(text, "=")
+		if !ok || key == "" {
+			return usagef("reading --annotation %q: it is KEY=VALUE", text)
+		}
+		f.options.Annotations[key] = value
+	}
+	return nil
+}
+
+func (f *configFlags) readMemory() error {
+	if f.memory == "" {
 		return nil
 	}
-	if len(args) > 0 {
+	var err error
+	if f.options.Memory, err = ocispec.ParseMemory(f.memory); err != nil {
+		return usageError{fmt.Errorf("reading --memory: %w", err)}
+	}
+	return nil
+}
+
+func (f *configFlags) readSeccomp() error {
+	if f.seccomp == ocispec.SeccompNone || f.seccomp == ocispec.SeccompDefault {
+		f.options.Seccomp = f.seccomp
+		return nil
+	}
+	data, err := os.ReadFile(f.seccomp)
+	if err != nil {
+		return fmt.Errorf("reading --seccomp: %w", err)
+	}
+	if f.options.SeccompProfile, err = ocispec.ParseSeccomp(data); err != nil {
+		return fmt.Errorf("reading --seccomp %q: %w", f.seccomp, err)
+	}
+	return nil
+}
+
+// readConfig reads --config, which no other flag may change.
+func (f *configFlags) readConfig() error {
+	if len(f.options.Args) > 0 {
 		return usagef("reading --config %q: arguments after -- would change it", f.file)
+	}
+	var other string
+	f.flags.Visit(func(flag *pflag.Flag) {
+		if configOnly[flag.Name] {
+			other = flag.Name
+		}
+	})
+	if other != "" {
+		return usagef("reading --config %q: --%s would change it", f.file, other)
 	}
 	var err error
 	if f.given, err = os.ReadFile(f.file); err != nil {
@@ -48,46 +142,10 @@ func (f *configFlags) check(args []string) error {
 	return nil
 }
 
-// document gives config.json, as text and as what it says.
-func (f *configFlags) document(ctx context.Context, o *opened) ([]byte, *rspec.Spec, error) {
-	if f.spec != nil {
-		return f.given, f.spec, nil
-	}
-	accounts, err := f.accounts(ctx, o)
-	if err != nil {
-		return nil, nil, err
-	}
-	spec, err := ocispec.New(o.view.Image.Config, accounts, f.options)
-	if err != nil {
-		return nil, nil, fmt.Errorf("making config.json for %q: %w", o.view.Image.Name, err)
-	}
-	text, err := ocispec.Marshal(spec)
-	return text, spec, err
-}
-
-// accounts reads the root's own passwd and group, where the image's user has
-// to be looked up in them at all.
-func (f *configFlags) accounts(ctx context.Context, o *opened) (ocispec.Accounts, error) {
-	var a ocispec.Accounts
-	if !ocispec.NeedsAccounts(o.view.Image.Config, f.options) {
-		return a, nil
-	}
-	for name, into := range map[string]*[]byte{"etc/passwd": &a.Passwd, "etc/group": &a.Group} {
-		data, err := export.ReadFile(ctx, o.tree.accounts, name, ocispec.MaxAccountsFile)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return a, err
-		}
-		*into = data
-	}
-	return a, nil
-}
-
-// mountPoint is the place of a mount: a directory, but a file where a file of
-// this host is bound.
-func mountPoint(p ocispec.MountPoint, o *opened) export.Made {
-	made := export.Made{Path: p.Path, Type: export.Directory, Mode: 0o755, MTime: o.latest, IfMissing: true}
-	if info, err := os.Stat(p.Source); err == nil && !info.IsDir() {
-		made.Type, made.Mode = export.Regular, 0o644
-	}
-	return made
+// configOnly are the flags that say what a generated config.json holds.
+var configOnly = map[string]bool{
+	"env": true, "cwd": true, "user": true, "user-groups": true, "hostname": true, "tty": true,
+	"read-only": true, "rootless": true, "mount": true, "cap-add": true, "cap-drop": true,
+	"seccomp": true, "annotation": true, "memory": true, "cpus": true, "pids-limit": true,
+	"no-new-privileges": true, "oci-version": true,
 }

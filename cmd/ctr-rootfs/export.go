@@ -25,8 +25,8 @@ func newExport(s streams, store *storeFlags) *cobra.Command {
 				return usageError{err}
 			}
 		}
-		job := job{store: store, tree: tree, out: out}
-		return job.run(cmd.Context(), args[0], func(_ context.Context, o *opened) (export.Tree, error) {
+		job := job{store: store, tree: tree}
+		return job.write(cmd.Context(), args[0], out, func(_ context.Context, o *opened) (export.Tree, error) {
 			if prefix == "" {
 				return o.tree, nil
 			}

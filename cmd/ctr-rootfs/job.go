@@ -9,11 +9,10 @@ import (
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
 
-// job is what export and bundle have in common: from SOURCE to an output.
+// job is what the verbs have in common: from SOURCE to its tree.
 type job struct {
 	store *storeFlags
 	tree  *treeFlags
-	out   *outputFlags
 }
 
 // opened is an image whose tree can be read.
@@ -24,66 +23,79 @@ type opened struct {
 	latest time.Time
 }
 
-// run writes what arrange makes of the image's tree. The order is that of the
-// cost: flags, output, image.
-func (j job) run(ctx context.Context, source string, arrange func(context.Context, *opened) (export.Tree, error)) error {
-	if err := j.tree.check(); err != nil {
-		return err
-	}
-	if err := j.out.check(); err != nil {
+// arrangement is what a verb makes of an image's tree before it is written.
+type arrangement func(context.Context, *opened) (export.Tree, error)
+
+// write writes what arrange gives to out. The order is that of the cost:
+// flags, output, image.
+func (j job) write(ctx context.Context, source string, out *outputFlags, arrange arrangement) error {
+	if err := joined(j.tree.check(), out.check()); err != nil {
 		return err
 	}
 	ctx, cancel := j.store.limited(ctx)
 	defer cancel()
-	out, err := j.out.open(ctx)
+	target, err := out.open(ctx)
 	if err != nil {
 		return err
 	}
-	o, done, err := j.open(ctx, source)
-	if err != nil {
-		return joined(err, out.abandon())
-	}
-	report, err := j.write(ctx, o, out, arrange)
-	if err := joined(err, done()); err != nil {
+	var report export.Report
+	err = j.use(ctx, source, func(ctx context.Context, o *opened) error {
+		tree, err := arrange(ctx, o)
+		if err != nil {
+			return err
+		}
+		if report, err = target.write(ctx, tree); err == nil {
+			tell(out.streams, o, report)
+		}
 		return err
-	}
-	j.tell(o, report)
-	return nil
+	})
+	return joined(err, target.abandon())
 }
 
-// open gives the image's tree and a func that closes it and undoes the view.
-func (j job) open(ctx context.Context, source string) (*opened, func() error, error) {
+// read runs use on the tree of SOURCE, and writes nothing but what use does.
+func (j job) read(ctx context.Context, source string, use func(context.Context, *opened) error) error {
+	if err := j.tree.check(); err != nil {
+		return err
+	}
+	ctx, cancel := j.store.limited(ctx)
+	defer cancel()
+	return j.use(ctx, source, use)
+}
+
+// use opens the image's tree, runs fn and undoes what opening did, whatever
+// fn gives.
+func (j job) use(ctx context.Context, source string, fn func(context.Context, *opened) error) error {
 	view, undo, err := j.store.open(ctx, source)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	latest := j.tree.latest(view.Image.Config.Created)
 	base := export.NewDirTree(view.Root)
 	tree, err := j.tree.shown(base, latest)
 	if err != nil {
-		return nil, nil, joined(err, base.Close(), undo())
+		return joined(err, base.Close(), undo())
 	}
-	o := &opened{view: view, tree: tree, latest: latest}
-	return o, func() error { return joined(tree.Close(), undo()) }, nil
+	err = fn(ctx, &opened{view: view, tree: tree, latest: latest})
+	return joined(causeOf(ctx, err), tree.Close(), undo())
 }
 
-func (j job) write(ctx context.Context, o *opened, out *target, arrange func(context.Context, *opened) (export.Tree, error)) (export.Report, error) {
-	tree, err := arrange(ctx, o)
-	if err != nil {
-		return export.Report{}, joined(causeOf(ctx, err), out.abandon())
+// causeOf prefers the reason for which ctx ended over what was cut short.
+func causeOf(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("exporting: %w", context.Cause(ctx))
 	}
-	return out.write(ctx, tree)
+	return err
 }
 
 // tell says on stderr what was written and what could not be.
-func (j job) tell(o *opened, r export.Report) {
+func tell(s streams, o *opened, r export.Report) {
 	for _, pattern := range o.tree.filter.Unmatched() {
-		j.out.notice(fmt.Sprintf("the pattern %q matched nothing", pattern))
+		s.notice(fmt.Sprintf("the pattern %q matched nothing", pattern))
 	}
 	for _, path := range r.Sockets {
-		j.out.notice(fmt.Sprintf("%q is a socket, which no archive holds: it was left out", path))
+		s.notice(fmt.Sprintf("%q is a socket, which no archive holds: it was left out", path))
 	}
-	j.out.notice(fmt.Sprintf("wrote %d entries of %s (%s)", r.Entries(), o.view.Image.Name, size(r.Bytes)))
+	s.notice(fmt.Sprintf("wrote %d entries of %s (%s)", r.Entries(), o.view.Image.Name, size(r.Bytes)))
 }
 
 // size gives bytes in the unit that a person reads most easily.

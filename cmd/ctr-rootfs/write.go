@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 	"github.com/spf13/pflag"
@@ -53,6 +52,8 @@ type target struct {
 	sink export.Sink
 	// finish and discard are called after the sink's Close and Abort.
 	finish, discard func() error
+	// written says that write was called, which finishes or discards.
+	written bool
 }
 
 // open makes ready to write, before anything else is done: an output that
@@ -65,31 +66,43 @@ func (f *outputFlags) open(ctx context.Context) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	sink, err := export.NewCompressedTar(out, f.compression)
+	z, err := f.compression.NewWriter(out)
 	if err != nil {
 		return nil, joined(err, out.discard())
 	}
+	sink := compressedTar{Sink: export.NewTar(z), stream: z}
 	return &target{sink: sink, finish: out.finish, discard: out.discard}, nil
 }
 
+// compressedTar closes the tar, then the stream that it is in.
+type compressedTar struct {
+	export.Sink
+	stream export.CompressWriter
+}
+
+func (t compressedTar) Close() error {
+	if err := t.Sink.Close(); err != nil {
+		return err
+	}
+	return t.stream.Close()
+}
+
+func (t compressedTar) Abort() error { return joined(t.Sink.Abort(), t.stream.Abort()) }
+
 // write writes tree, and leaves either the whole output or nothing of it.
 func (t *target) write(ctx context.Context, tree export.Tree) (export.Report, error) {
+	t.written = true
 	report, err := export.Write(ctx, tree, t.sink)
 	if err != nil {
-		return report, joined(causeOf(ctx, err), t.discard())
+		return report, joined(err, t.discard())
 	}
 	return report, t.finish()
 }
 
-// abandon gives the target up before write was called.
+// abandon gives the target up where nothing was ever written to it.
 func (t *target) abandon() error {
-	return joined(t.sink.Abort(), t.discard())
-}
-
-// causeOf prefers the reason for which ctx ended.
-func causeOf(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("exporting: %w", context.Cause(ctx))
+	if t.written {
+		return nil
 	}
-	return err
+	return joined(t.sink.Abort(), t.discard())
 }

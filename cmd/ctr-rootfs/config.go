@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
+	rspec "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// document gives config.json, as text and as what it says.
+func (f *configFlags) document(ctx context.Context, o *opened) ([]byte, *rspec.Spec, error) {
+	if f.spec != nil {
+		return f.given, f.spec, nil
+	}
+	accounts, err := f.accounts(ctx, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	spec, err := ocispec.New(o.view.Image.Config, accounts, f.options)
+	if err != nil {
+		return nil, nil, fmt.Errorf("making config.json for %q: %w", o.view.Image.Name, err)
+	}
+	text, err := ocispec.Marshal(spec)
+	return text, spec, err
+}
+
+// accounts reads the root's own passwd and group, where the image's user has
+// to be looked up in them at all.
+func (f *configFlags) accounts(ctx context.Context, o *opened) (a ocispec.Accounts, err error) {
+	if !ocispec.NeedsAccounts(o.view.Image.Config, f.options) {
+		return a, nil
+	}
+	if a.Passwd, err = readAccounts(ctx, o, "etc/passwd"); err != nil {
+		return a, err
+	}
+	a.Group, err = readAccounts(ctx, o, "etc/group")
+	return a, err
+}
+
+// readAccounts gives nil where there is no such file.
+func readAccounts(ctx context.Context, o *opened, name string) ([]byte, error) {
+	data, err := export.ReadFile(ctx, o.tree.accounts, name, ocispec.MaxAccountsFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return data, err
+}
+
+// mountPoint is the place of a mount: a directory, but a file where a file of
+// this host is bound.
+func mountPoint(p ocispec.MountPoint, o *opened) export.Made {
+	made := export.Made{Path: p.Path, Type: export.Directory, Mode: 0o755, MTime: o.latest, IfMissing: true}
+	if p.Source == "" {
+		return made
+	}
+	if info, err := os.Stat(p.Source); err == nil && !info.IsDir() {
+		made.Type, made.Mode = export.Regular, 0o644
+	}
+	return made
+}
