@@ -215,6 +215,12 @@ func TestOptionalFieldsVolumes(t *testing.T) {
 		"/var tmpfs nosuid,nodev,tmpcopyup",
 		"/var/lib/db tmpfs nosuid,nodev,tmpcopyup",
 	})
+
+	img := testImage(ispec.ImageConfig{Volumes: map[string]struct{}{"/data": {}}, User: "1000:5"})
+	mounts := mustNew(t, img, Accounts{}, Options{}).Mounts
+	equal(t, "a volume belongs to who is not root", mounts[len(mounts)-1].Options,
+		[]string{"nosuid", "nodev", "tmpcopyup", "uid=1000", "gid=5"})
+
 	for _, bad := range []string{"data", "", "/", "/data/..", "./data"} {
 		img := testImage(ispec.ImageConfig{Volumes: map[string]struct{}{bad: {}}})
 		_, err := New(img, Accounts{}, Options{})

@@ -31,7 +31,7 @@ func defaultMounts() []rspec.Mount {
 // newMounts gives the defaults, then volumes and the user's mounts by
 // destination, so that a mount comes after the one it lies in. One destination
 // is mounted once: the user's mount wins, then the default, then the volume.
-func newMounts(volumes map[string]struct{}, user []rspec.Mount) ([]rspec.Mount, error) {
+func newMounts(volumes map[string]struct{}, owner identity, user []rspec.Mount) ([]rspec.Mount, error) {
 	taken := map[string]bool{}
 	for _, m := range user {
 		at, err := cleanDestination("mount", m.Destination)
@@ -55,7 +55,7 @@ func newMounts(volumes map[string]struct{}, user []rspec.Mount) ([]rspec.Mount, 
 		}
 		if !taken[at] {
 			taken[at] = true
-			added = append(added, volumeMount(volume))
+			added = append(added, volumeMount(volume, owner))
 		}
 	}
 	slices.SortFunc(added, func(a, b rspec.Mount) int {
@@ -66,12 +66,15 @@ func newMounts(volumes map[string]struct{}, user []rspec.Mount) ([]rspec.Mount, 
 
 // volumeMount keeps a volume's data out of the root (conversion.md, Optional
 // Fields, 2) and starts it with what the image has there: tmpcopyup is a mount
-// option of runc and crun (runtime-spec config.md, Linux mount options).
-func volumeMount(volume string) rspec.Mount {
-	return rspec.Mount{
-		Destination: volume, Type: "tmpfs", Source: "tmpfs",
-		Options: []string{"nosuid", "nodev", "tmpcopyup"},
+// option of runc and crun (runtime-spec config.md, Linux mount options). It
+// copies what lies below the directory with its owners, but not the directory's
+// own, so that a process that is not root could not write to its volume.
+func volumeMount(volume string, owner identity) rspec.Mount {
+	options := []string{"nosuid", "nodev", "tmpcopyup"}
+	if owner.uid != 0 {
+		options = append(options, fmt.Sprintf("uid=%d", owner.uid), fmt.Sprintf("gid=%d", owner.gid))
 	}
+	return rspec.Mount{Destination: volume, Type: "tmpfs", Source: "tmpfs", Options: options}
 }
 
 // cleanDestination refuses the root itself, on which nothing can be mounted.

@@ -105,7 +105,7 @@ func New(img ispec.Image, acc Accounts, o Options) (*rspec.Spec, error) {
 		return nil, err
 	}
 	process.Capabilities = &rspec.LinuxCapabilities{Bounding: caps, Effective: slices.Clone(caps), Permitted: slices.Clone(caps)}
-	mounts, err := newMounts(img.Config.Volumes, o.Mounts)
+	mounts, err := newMounts(img.Config.Volumes, id, o.Mounts)
 	if err != nil {
 		return nil, err
 	}
