@@ -52,8 +52,10 @@ func File(name string, mode int64, body string) Entry {
 }
 
 // Link is another name of the file first, which stands earlier in the layer.
+// Its header repeats the mode, the owner and the time of first, as every tar
+// writer's does: whoever extracts it applies them to the inode again.
 func Link(name, first string) Entry {
-	return Entry{Name: name, Typeflag: typeLink, Mode: 0o644, MTime: epoch, Target: first}
+	return Entry{Name: name, Typeflag: typeLink, MTime: epoch, Target: first}
 }
 
 // Symlink is a symbolic link.

@@ -21,7 +21,12 @@ type Layer []Entry
 // PAX header before it where ustar cannot hold it, and two zero blocks.
 func (l Layer) Tar() []byte {
 	var out bytes.Buffer
+	byName := map[string]Entry{}
 	for _, e := range l {
+		if first, found := byName[e.Target]; found && e.Typeflag == typeLink {
+			e.Mode, e.UID, e.GID, e.MTime = first.Mode, first.UID, first.GID, first.MTime
+		}
+		byName[e.Name] = e
 		e.appendTo(&out)
 	}
 	out.Write(make([]byte, 2*blockSize))
