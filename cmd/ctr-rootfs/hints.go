@@ -104,7 +104,10 @@ func socketHint(e *snapshot.SocketError) string {
 }
 
 func storeHint(e *snapshot.StoreError) string {
-	if errors.Is(e, fs.ErrPermission) {
+	switch {
+	case errors.Is(e, snapshot.ErrNotPrivate):
+		return fmt.Sprintf("make it private (chmod 700 %s), or choose another folder with --store DIR", e.Dir)
+	case errors.Is(e, fs.ErrPermission), errors.Is(e, syscall.ENOTDIR), errors.Is(e, syscall.EROFS):
 		return "choose another folder with --store DIR"
 	}
 	return ""

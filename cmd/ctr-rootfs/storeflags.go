@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
@@ -45,12 +46,16 @@ func (f *storeFlags) open(ctx context.Context, source string) (*snapshot.View, f
 	if err != nil {
 		return nil, nil, err
 	}
-	f.notice("using " + location.String())
+	// An error stands alone; anything else that is told begins with the store.
+	tellStore := sync.OnceFunc(func() { f.notice("using " + location.String()) })
 	store, err := snapshot.Open(ctx, snapshot.Options{
 		Location:    location,
 		Namespace:   f.namespace,
 		Snapshotter: f.snapshotter,
-		Notify:      f.notice,
+		Notify: func(text string) {
+			tellStore()
+			f.notice(text)
+		},
 	})
 	if err != nil {
 		return nil, nil, err
@@ -59,6 +64,7 @@ func (f *storeFlags) open(ctx context.Context, source string) (*snapshot.View, f
 	if err != nil {
 		return nil, nil, joined(err, store.Close())
 	}
+	tellStore()
 	return view, func() error { return joined(view.Close(ctx), store.Close()) }, nil
 }
 
@@ -74,6 +80,9 @@ func (f *storeFlags) request(source string) (snapshot.Request, error) {
 	src, err := snapshot.ParseSource(source)
 	if err != nil {
 		return snapshot.Request{}, usageError{err}
+	}
+	if err := src.Exists(); err != nil {
+		return snapshot.Request{}, err
 	}
 	pull := snapshot.Pull(f.pull)
 	switch pull {

@@ -89,7 +89,7 @@ func readReplacement(text string) (export.Made, error) {
 	}
 	info, err := os.Stat(name)
 	if err != nil {
-		return export.Made{}, fmt.Errorf("reading --replace %q: %w", text, err)
+		return export.Made{}, fmt.Errorf("reading --replace %q: %q: %w", text, name, unwrapPath(err))
 	}
 	if !info.Mode().IsRegular() {
 		return export.Made{}, fmt.Errorf("reading --replace %q: %q is not a regular file", text, name)

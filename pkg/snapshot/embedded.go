@@ -24,6 +24,9 @@ const (
 	lockPatience = 10 * time.Minute
 )
 
+// ErrNotPrivate says that others may enter an embedded store's directory.
+var ErrNotPrivate = errors.New("others may enter it")
+
 var errStoreBusy = errors.New("another process holds it")
 
 // embedded is a backend that keeps images in a directory, by containerd's own
@@ -55,7 +58,7 @@ func private(info fs.FileInfo) error {
 		return syscall.ENOTDIR
 	}
 	if perm := info.Mode().Perm(); perm&0o077 != 0 {
-		return fmt.Errorf("others may enter it (mode %04o, wanted 0700)", perm)
+		return fmt.Errorf("%w (mode %04o, wanted 0700)", ErrNotPrivate, perm)
 	}
 	return ownedByUs(info)
 }
@@ -130,7 +133,6 @@ func (e *embedded) lock(ctx context.Context) (*bolt.DB, error) {
 		}
 	}
 }
-
 
 func (e *embedded) release(_ context.Context, s *session) error {
 	if err := s.close(); err != nil {

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/distribution/reference"
@@ -52,6 +53,18 @@ func (s Source) String() string {
 // of a store.
 func (s Source) InArchive() bool {
 	return s.Kind == OCILayout || s.Kind == OCIArchive || s.Kind == DockerArchive
+}
+
+// Exists says whether the file or directory of an archive is there; the other
+// kinds are the store's to find. It saves making a store for nothing.
+func (s Source) Exists() error {
+	if !s.InArchive() || s.Name == "-" {
+		return nil
+	}
+	if _, err := os.Stat(s.Name); err != nil {
+		return &ArchiveError{Path: s.Name, Err: readable(err)}
+	}
+	return nil
 }
 
 // ParseSource reads SOURCE. An image name is normalised as docker does it.
