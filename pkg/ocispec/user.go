@@ -13,11 +13,11 @@ import (
 type UserGroups string
 
 const (
-	// UserGroupsSpec, also where empty: a user given by name gets them
+	// UserGroupsSpec is the default: a user given by name gets them
 	// (conversion.md, Config.User).
 	UserGroupsSpec UserGroups = "spec"
-	// UserGroupsDocker: a user given by number, and root where no user is
-	// given, gets them too, by the name that etc/passwd has for the number.
+	// UserGroupsDocker gives them to a user given by number, too, and to root
+	// where no user is given, by the name that etc/passwd has for the number.
 	UserGroupsDocker UserGroups = "docker"
 )
 
