@@ -22,10 +22,8 @@ func newBundle(s streams, store *storeFlags) *cobra.Command {
 	config := newConfigFlags(cmd.Flags())
 	cmd.Flags().StringVar(&path, "path", "", "put the bundle below `NAME`/ in the tar")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if path != "" {
-			if err := export.CheckPrefix(path); err != nil {
-				return usageError{err}
-			}
+		if err := checkPrefix(path); err != nil {
+			return err
 		}
 		if err := config.check(args[1:]); err != nil {
 			return err

@@ -20,18 +20,32 @@ func newExport(s streams, store *storeFlags) *cobra.Command {
 	out := newOutputFlags(cmd.Flags(), s)
 	cmd.Flags().StringVar(&prefix, "prefix", "", "put every name below `DIR`")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if prefix != "" {
-			if err := export.CheckPrefix(prefix); err != nil {
-				return usageError{err}
-			}
+		if err := checkPrefix(prefix); err != nil {
+			return err
 		}
 		job := job{store: store, tree: tree}
 		return job.write(cmd.Context(), args[0], out, func(_ context.Context, o *opened) (export.Tree, error) {
-			if prefix == "" {
-				return o.tree, nil
-			}
-			return export.Prefix(o.tree, prefix, o.latest)
+			return prefixed(o, prefix)
 		})
 	}
 	return cmd
+}
+
+// checkPrefix reads --prefix and --path, before anything is mounted.
+func checkPrefix(prefix string) error {
+	if prefix == "" {
+		return nil
+	}
+	if err := export.CheckPrefix(prefix); err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
+// prefixed applies --prefix.
+func prefixed(o *opened, prefix string) (export.Tree, error) {
+	if prefix == "" {
+		return o.tree, nil
+	}
+	return export.Prefix(o.tree, prefix, o.latest)
 }

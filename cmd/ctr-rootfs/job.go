@@ -89,13 +89,18 @@ func causeOf(ctx context.Context, err error) error {
 
 // tell says on stderr what was written and what could not be.
 func tell(s streams, o *opened, r export.Report) {
+	tellLeftOut(s, o, r)
+	s.notice(fmt.Sprintf("wrote %d entries of %s (%s)", r.Entries(), o.view.Image.Name, size(r.Bytes)))
+}
+
+// tellLeftOut says what no archive holds, and which patterns were for nothing.
+func tellLeftOut(s streams, o *opened, r export.Report) {
 	for _, pattern := range o.tree.filter.Unmatched() {
 		s.notice(fmt.Sprintf("the pattern %q matched nothing", pattern))
 	}
 	for _, path := range r.Sockets {
 		s.notice(fmt.Sprintf("%q is a socket, which no archive holds: it was left out", path))
 	}
-	s.notice(fmt.Sprintf("wrote %d entries of %s (%s)", r.Entries(), o.view.Image.Name, size(r.Bytes)))
 }
 
 // size gives bytes in the unit that a person reads most easily.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 )
@@ -27,10 +26,8 @@ func newSpec(s streams, store *storeFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if _, err := s.out.Write(text); err != nil {
-				return fmt.Errorf("writing standard output: %w", unwrapPath(err))
-			}
-			return nil
+			_, err = s.out.Write(text)
+			return writingStdout(err)
 		})
 	}
 	return cmd
