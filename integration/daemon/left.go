@@ -30,6 +30,14 @@ func (d *Daemon) Left(t testing.TB, namespace, snapshotter string) Left {
 	}
 }
 
+// Collect has the daemon collect its garbage, and returns when it is done: the
+// end of a lease can be waited for.
+func (d *Daemon) Collect(t testing.TB) {
+	t.Helper()
+	id := strings.TrimSpace(d.Ctr(t, "leases", "create"))
+	d.Ctr(t, "leases", "delete", "--sync", id)
+}
+
 // list gives the first column of what ctr lists, sorted.
 func (d *Daemon) list(t testing.TB, args ...string) []string {
 	t.Helper()
