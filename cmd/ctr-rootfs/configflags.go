@@ -28,7 +28,7 @@ func newConfigFlags(flags *pflag.FlagSet) *configFlags {
 	f := &configFlags{flags: flags}
 	o := &f.options
 	flags.StringVar(&f.file, "config", "", "use this config.json, byte for byte")
-	flags.StringArrayVar(&o.Env, "env", nil, "set `NAME=VALUE`, or remove NAME")
+	flags.StringArrayVar(&o.Env, "env", nil, "set `NAME=VALUE`; NAME alone takes this process's value, or removes it")
 	flags.StringVar(&o.Cwd, "cwd", "", "working directory of the process")
 	flags.StringVar(&o.User, "user", "", "run as `USER[:GROUP]`, names or numbers")
 	flags.StringVar(&f.userGroups, "user-groups", string(ocispec.UserGroupsSpec), "who gets the groups of etc/group: spec (users given by name) or docker (by number, too)")
@@ -61,12 +61,26 @@ func (f *configFlags) check(args []string) error {
 	if f.rootless {
 		f.options.Rootless = &ocispec.HostUser{UID: uint32(os.Getuid()), GID: uint32(os.Getgid())}
 	}
+	f.options.Env = withHostValues(f.options.Env)
 	for _, read := range []func() error{f.readMounts, f.readAnnotations, f.readMemory, f.readSeccomp} {
 		if err := read(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// withHostValues gives NAME the value that this process has for it, as docker
+// does; one that it does not have is removed from the image's.
+func withHostValues(env []string) []string {
+	resolved := make([]string, len(env))
+	for i, variable := range env {
+		resolved[i] = variable
+		if value, ok := os.LookupEnv(variable); ok && !strings.Contains(variable, "=") {
+			resolved[i] = variable + "=" + value
+		}
+	}
+	return resolved
 }
 
 func (f *configFlags) readMounts() error {

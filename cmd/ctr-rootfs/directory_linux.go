@@ -36,5 +36,6 @@ func openDirectory(name string, noSameOwner bool) (*target, error) {
 		sink:    sink,
 		finish:  func() error { return nil },
 		discard: remove,
+		skipped: sink.Skipped,
 	}, nil
 }

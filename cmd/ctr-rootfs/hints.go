@@ -47,8 +47,8 @@ func joined(errs ...error) error {
 	return errors.Join(kept...)
 }
 
-// describe adds to an error what to do about it, where that is known.
-func describe(err error) string {
+// explain adds to an error what to do about it, where that is known.
+func explain(err error) string {
 	if hint := hintFor(err); hint != "" {
 		return err.Error() + ": " + hint
 	}

@@ -17,8 +17,9 @@ type job struct {
 
 // opened is an image whose tree can be read.
 type opened struct {
-	view *snapshot.View
-	tree *shownTree
+	source string
+	view   *snapshot.View
+	tree   *shownTree
 	// latest is the time of what this tool makes itself.
 	latest time.Time
 }
@@ -38,18 +39,28 @@ func (j job) write(ctx context.Context, source string, out *outputFlags, arrange
 	if err != nil {
 		return err
 	}
-	var report export.Report
+	if err := out.metadata.open(ctx); err != nil {
+		return joined(err, target.abandon())
+	}
+	var done metadata
 	err = j.use(ctx, source, func(ctx context.Context, o *opened) error {
 		tree, err := arrange(ctx, o)
 		if err != nil {
 			return err
 		}
-		if report, err = target.write(ctx, tree); err == nil {
-			tell(out.streams, o, report)
+		report, err := target.write(ctx, tree)
+		if err != nil {
+			return err
 		}
-		return err
+		done = describe(o, report, target)
+		done.Output = out.described(target)
+		tell(out.streams, done)
+		return nil
 	})
-	return joined(err, target.abandon())
+	if err != nil {
+		return joined(err, target.abandon(), out.metadata.abandon())
+	}
+	return out.metadata.write(done)
 }
 
 // read runs use on the tree of SOURCE, and writes nothing but what use does.
@@ -75,7 +86,7 @@ func (j job) use(ctx context.Context, source string, fn func(context.Context, *o
 	if err != nil {
 		return joined(err, base.Close(), undo())
 	}
-	err = fn(ctx, &opened{view: view, tree: tree, latest: latest})
+	err = fn(ctx, &opened{source: source, view: view, tree: tree, latest: latest})
 	return joined(causeOf(ctx, err), tree.Close(), undo())
 }
 
@@ -88,18 +99,21 @@ func causeOf(ctx context.Context, err error) error {
 }
 
 // tell says on stderr what was written and what could not be.
-func tell(s streams, o *opened, r export.Report) {
-	tellLeftOut(s, o, r)
-	s.notice(fmt.Sprintf("wrote %d entries of %s (%s)", r.Entries(), o.view.Image.Name, size(r.Bytes)))
+func tell(s streams, m metadata) {
+	tellLeftOut(s, m)
+	s.notice(fmt.Sprintf("wrote %d entries of %s (%s)", m.Entries.Entries(), m.Image, size(m.Entries.Bytes)))
 }
 
-// tellLeftOut says what no archive holds, and which patterns were for nothing.
-func tellLeftOut(s streams, o *opened, r export.Report) {
-	for _, pattern := range o.tree.filter.Unmatched() {
-		s.notice(fmt.Sprintf("the pattern %q matched nothing", pattern))
+// tellLeftOut says what could not be written, and which patterns were for
+// nothing.
+func tellLeftOut(s streams, m metadata) {
+	for _, l := range m.LeftOut {
+		if !l.Asked {
+			s.notice(l.String())
+		}
 	}
-	for _, path := range r.Sockets {
-		s.notice(fmt.Sprintf("%q is a socket, which no archive holds: it was left out", path))
+	for _, pattern := range m.Unmatched {
+		s.notice(fmt.Sprintf("the pattern %q matched nothing", pattern))
 	}
 }
 

@@ -37,10 +37,11 @@ func newLs(s streams, store *storeFlags) *cobra.Command {
 				return err
 			}
 			report, err := list(ctx, shown, s, format)
-			if err == nil {
-				tellLeftOut(s, o, report)
+			if err != nil {
+				return err
 			}
-			return err
+			tellLeftOut(s, describe(o, report, nil))
+			return nil
 		})
 	}
 	return cmd

@@ -43,7 +43,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	if err == nil {
 		return 0
 	}
-	s.notice(oneLine(describe(err)))
+	s.notice(oneLine(explain(err)))
 	return status(err)
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 	"github.com/spf13/pflag"
@@ -14,12 +15,13 @@ type outputFlags struct {
 	compress    string
 	format      string
 	noSameOwner bool
+	metadata    *metadataFlag
 
 	compression export.Compression
 }
 
 func newOutputFlags(flags *pflag.FlagSet, s streams) *outputFlags {
-	f := &outputFlags{streams: s}
+	f := &outputFlags{streams: s, metadata: newMetadataFlag(flags, s)}
 	flags.StringVarP(&f.file, "output", "o", "", "`FILE` to write, whole or not at all (default standard output)")
 	flags.StringVar(&f.compress, "compress", "auto", "auto (by FILE's ending), none, gzip or zstd, each with :LEVEL")
 	flags.StringVar(&f.format, "format", "tar", "tar, or dir for a new or empty directory")
@@ -52,6 +54,10 @@ type target struct {
 	sink export.Sink
 	// finish and discard are called after the sink's Close and Abort.
 	finish, discard func() error
+	// digest is taken of the stream where somebody wants to know it.
+	digest *digested
+	// skipped tells what a directory could not hold; nil for a tar.
+	skipped func() map[string]int64
 	// written says that write was called, which finishes or discards.
 	written bool
 }
@@ -66,12 +72,30 @@ func (f *outputFlags) open(ctx context.Context) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	z, err := f.compression.NewWriter(out)
+	t := &target{finish: out.finish, discard: out.discard}
+	var w io.Writer = out
+	if f.metadata.wanted() {
+		t.digest = newDigested(out)
+		w = t.digest
+	}
+	z, err := f.compression.NewWriter(w)
 	if err != nil {
 		return nil, joined(err, out.discard())
 	}
-	sink := compressedTar{Sink: export.NewTar(z), stream: z}
-	return &target{sink: sink, finish: out.finish, discard: out.discard}, nil
+	t.sink = compressedTar{Sink: export.NewTar(z), stream: z}
+	return t, nil
+}
+
+// described says what was written to t.
+func (f *outputFlags) described(t *target) metadataOutput {
+	m := metadataOutput{File: f.file, Format: f.format}
+	if f.file == "" {
+		m.File = "-"
+	}
+	if t.digest != nil {
+		m.Size, m.SHA256 = t.digest.size, t.digest.sum()
+	}
+	return m
 }
 
 // compressedTar closes the tar, then the stream that it is in.

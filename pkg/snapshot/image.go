@@ -50,6 +50,9 @@ func (i *Image) ChainID() digest.Digest {
 	return identity.ChainID(ids)
 }
 
+// PlatformText gives the image's platform as "os/arch[/variant]".
+func (i *Image) PlatformText() string { return platforms.Format(i.Platform) }
+
 // wanted is the platform to look for: text as the user wrote it, else this
 // host's.
 type wanted struct {

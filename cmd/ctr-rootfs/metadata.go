@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
+	"github.com/spf13/pflag"
+)
+
+// metadata is what --metadata-file says of a finished export.
+type metadata struct {
+	Source      string            `json:"source"`
+	Image       string            `json:"image"`
+	Digest      string            `json:"digest"`
+	Platform    string            `json:"platform"`
+	ChainID     string            `json:"chainID"`
+	Snapshotter string            `json:"snapshotter,omitempty"`
+	Via         string            `json:"via"`
+	Entries     export.Report     `json:"entries"`
+	Output      metadataOutput    `json:"output"`
+	LeftOut     []metadataLeftOut `json:"leftOut"`
+	Unmatched   []string          `json:"unmatchedPatterns,omitempty"`
+	Seconds     float64           `json:"seconds"`
+}
+
+// metadataOutput describes what was written. A directory has no size and no
+// digest of its own.
+type metadataOutput struct {
+	File   string `json:"file"`
+	Format string `json:"format"`
+	Size   int64  `json:"size,omitempty"`
+	SHA256 string `json:"sha256,omitempty"`
+}
+
+// metadataLeftOut is a path, or a number of things, that the image has and the
+// output has not.
+type metadataLeftOut struct {
+	Path  string `json:"path,omitempty"`
+	Count int64  `json:"count"`
+	Why   string `json:"why"`
+	// Asked says that the user's own flags did it.
+	Asked bool `json:"asked"`
+}
+
+// String is a line for people.
+func (l metadataLeftOut) String() string {
+	if l.Path != "" {
+		return fmt.Sprintf("left out %q: %s", l.Path, l.Why)
+	}
+	return fmt.Sprintf("left out %d: %s", l.Count, l.Why)
+}
+
+// metadataFlag is --metadata-file.
+type metadataFlag struct {
+	streams
+	name    string
+	started time.Time
+	file    output
+}
+
+func newMetadataFlag(flags *pflag.FlagSet, s streams) *metadataFlag {
+	f := &metadataFlag{streams: s, started: time.Now()}
+	flags.StringVar(&f.name, "metadata-file", "", "write what was exported, as JSON, to `FILE` (last)")
+	return f
+}
+
+// wanted says whether the digest of the output has to be taken.
+func (f *metadataFlag) wanted() bool { return f.name != "" }
+
+// open makes sure that the file can be written before anything else is done.
+func (f *metadataFlag) open(ctx context.Context) (err error) {
+	if f.wanted() {
+		f.file, err = openOutput(ctx, f.name, f.streams)
+	}
+	return err
+}
+
+// write writes the file; it is whole or not there.
+func (f *metadataFlag) write(m metadata) error {
+	if f.file == nil {
+		return nil
+	}
+	m.Seconds = time.Since(f.started).Seconds()
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return fmt.Errorf("writing metadata: %w", err)
+	}
+	file := f.file
+	f.file = nil
+	if _, err := file.Write(append(text, '\n')); err != nil {
+		return errors.Join(err, file.discard())
+	}
+	return file.finish()
+}
+
+// abandon leaves no file where write was not called.
+func (f *metadataFlag) abandon() error {
+	if f.file == nil {
+		return nil
+	}
+	return f.file.discard()
+}
+
+// describe gives what there is to say of an export but for its output.
+func describe(o *opened, r export.Report, t *target) metadata {
+	image := o.view.Image
+	return metadata{
+		Source:      o.source,
+		Image:       image.Name,
+		Digest:      image.Manifest.Digest.String(),
+		Platform:    image.PlatformText(),
+		ChainID:     image.ChainID().String(),
+		Snapshotter: o.view.Snapshotter,
+		Via:         "view",
+		Entries:     r,
+		LeftOut:     append(unwanted(o), unholdable(r, t)...),
+		Unmatched:   o.tree.filter.Unmatched(),
+	}
+}
+
+// unwanted is what the flags left out.
+func unwanted(o *opened) []metadataLeftOut {
+	left := []metadataLeftOut{}
+	if o.tree.omission != nil {
+		for _, path := range o.tree.omission.Omitted() {
+			left = append(left, metadataLeftOut{Path: path, Count: 1, Why: "the profile moby does not have it", Asked: true})
+		}
+	}
+	if n := o.tree.filter.Excluded(); n > 0 {
+		left = append(left, metadataLeftOut{Count: n, Why: "excluded, or not included", Asked: true})
+	}
+	return left
+}
+
+// unholdable is what the output's format, or its writer's rights, have no
+// room for.
+func unholdable(r export.Report, t *target) []metadataLeftOut {
+	var left []metadataLeftOut
+	for _, path := range r.Sockets {
+		left = append(left, metadataLeftOut{Path: path, Count: 1, Why: "a socket, which no archive holds"})
+	}
+	if more := r.SocketCount - int64(len(r.Sockets)); more > 0 {
+		left = append(left, metadataLeftOut{Count: more, Why: "further sockets, which no archive holds"})
+	}
+	if t == nil || t.skipped == nil {
+		return left
+	}
+	skipped := t.skipped()
+	for _, what := range slices.Sorted(maps.Keys(skipped)) {
+		left = append(left, metadataLeftOut{Count: skipped[what], Why: what + ", which this user may not set"})
+	}
+	return left
+}
