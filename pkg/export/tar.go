@@ -13,9 +13,14 @@ const (
 	tarBuffer = 1 << 20
 )
 
-// poison is what the block after a failed export says. As a header it has no
-// checksum and no ustar magic, so every reader fails on it.
-const poison = "ctr-rootfs: this archive is not whole: its export failed"
+// poison is what comes after a failed export: a block that as a header has no
+// checksum, which GNU tar, busybox and Go fail on, and a part of another one,
+// since bsdtar (seen in 3.6.2) only warns of the first and exits with 0 unless
+// the archive also ends inside a block.
+const (
+	poison     = "ctr-rootfs: this archive is not whole: its export failed"
+	poisonSize = tarBlock + tarBlock/2
+)
 
 // tarSink writes a PAX tar.
 type tarSink struct {
@@ -29,8 +34,8 @@ type tarSink struct {
 // NewTar writes the records as a tar in the PAX format (POSIX.1-2001) to w,
 // which it does not close. The same records give the same bytes: names and
 // owners by number, no access or change times. Close ends the archive with two
-// zero blocks. Abort ends it with a block that every reader fails on, since a
-// tar that is only cut off at an entry's edge passes for a whole one.
+// zero blocks. Abort ends it with bytes that every reader fails on, since a tar
+// that is only cut off at an entry's edge passes for a whole one.
 func NewTar(w io.Writer) Sink {
 	return &tarSink{w: w, buf: make([]byte, 0, tarBuffer)}
 }
@@ -103,21 +108,22 @@ func (t *tarSink) Close() error {
 }
 
 // Abort poisons the archive. Inside a body the readers still wait for the rest
-// of it; where that is more than a block, its absence is what they fail on, and
-// where it is less it is filled up so that the block stands where a header is
-// expected.
+// of it; where that is more than the poison, its absence is what they fail on,
+// and where it is less it is filled up, so that the poison stands where a header
+// is expected.
 func (t *tarSink) Abort() error {
 	if t.broken {
 		return nil
 	}
-	if t.owed < tarBlock {
+	if t.owed <= poisonSize {
 		if err := t.write(make([]byte, t.owed)); err != nil {
 			return err
 		}
 	}
-	block := make([]byte, tarBlock)
-	copy(block, poison)
-	if err := t.write(block); err != nil {
+	var end [poisonSize]byte
+	copy(end[:], poison)
+	copy(end[tarBlock:], poison)
+	if err := t.write(end[:]); err != nil {
 		return err
 	}
 	return t.flush()

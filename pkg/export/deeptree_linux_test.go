@@ -1,0 +1,77 @@
+package export_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/export/exporttest"
+)
+
+// fewDescriptors is set for the child of TestDeepTreeWithFewDescriptors: the
+// directory that it exports.
+const fewDescriptors = "EXPORT_TEST_FEW_DESCRIPTORS"
+
+// deepTree makes depth directories below one another, each with a file before
+// and after it, by descriptors: its paths are longer than PATH_MAX.
+func deepTree(t *testing.T, depth int) string {
+	t.Helper()
+	dir := t.TempDir()
+	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	must(t, err)
+	name := strings.Repeat("d", 50)
+	for range depth {
+		for _, file := range []string{"a", "z"} {
+			f, err := unix.Openat(fd, file, unix.O_CREAT|unix.O_WRONLY|unix.O_CLOEXEC, 0o644)
+			must(t, err)
+			_, err = unix.Write(f, []byte("x"))
+			must(t, err)
+			must(t, unix.Close(f))
+		}
+		must(t, unix.Mkdirat(fd, name, 0o755))
+		next, err := unix.Openat(fd, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		must(t, err)
+		must(t, unix.Close(fd))
+		fd = next
+	}
+	must(t, unix.Close(fd))
+	return dir
+}
+
+func TestDeepTreeWithFewDescriptors(t *testing.T) {
+	if dir := os.Getenv(fewDescriptors); dir != "" {
+		exportWithFewDescriptors(t, dir)
+		return
+	}
+	dir := deepTree(t, 200) // 10 KB of path
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestDeepTreeWithFewDescriptors$")
+	cmd.Env = append(os.Environ(), fewDescriptors+"="+dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %.1000s", err, out)
+	}
+}
+
+// exportWithFewDescriptors writes dir as a tar and as a directory, which is
+// then removed again.
+func exportWithFewDescriptors(t *testing.T, dir string) {
+	limit := unix.Rlimit{Cur: 64, Max: 64}
+	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &limit))
+	var b bytes.Buffer
+	report, err := export.Write(t.Context(), exporttest.Validate(dirTree(t, dir)), export.NewTar(&b))
+	if err != nil || report.Directories != 200 || report.RegularFiles != 400 {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	into := t.TempDir()
+	root, err := os.Open(into)
+	must(t, err)
+	sink, err := export.NewDir(root, export.DirOptions{NoSameOwner: true})
+	must(t, err)
+	if report, err = export.Write(t.Context(), dirTree(t, dir), sink); err != nil || report.RegularFiles != 400 {
+		t.Fatalf("as a directory: %+v, %v", report, err)
+	}
+}
