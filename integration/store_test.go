@@ -1,0 +1,166 @@
+package integration_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/ctr-rootfs/ctr-rootfs/integration/daemon"
+	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// TestEveryFormOfAnImage exports one image from a daemon and from each kind of
+// archive, compressed in each way, into fresh embedded stores: the same bytes.
+func TestEveryFormOfAnImage(t *testing.T) {
+	d := daemon.Start(t, daemon.Options{})
+	image := standard(t)
+	archive := writeArchive(t, standardName, image)
+	d.Ctr(t, "images", "import", archive)
+	want := ctrRootfs(t, "export", "--address", d.Address, "--reproducible", standardName).stdout
+	readTar(t, want)
+
+	data, err := os.ReadFile(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compressed := func(name, ending string) string {
+		return "oci-archive:" + writeFile(t, "image.tar"+ending, []byte(command(t, data, name, "-c")))
+	}
+	sources := map[string]string{
+		"oci-archive":      "oci-archive:" + archive,
+		"oci-archive name": "oci-archive:" + archive + ":" + standardName,
+		"oci":              "oci:" + writeLayout(t, image),
+		"docker-archive":   "docker-archive:" + writeDockerArchive(t, image),
+		"plain layers":     "oci-archive:" + writeArchive(t, standardName, compressedAs(image, imagetest.Plain)),
+		"zstd layers":      "oci-archive:" + writeArchive(t, standardName, compressedAs(image, imagetest.Zstd)),
+		"no name":          "oci-archive:" + writeArchive(t, "", image),
+		"gzip around":      compressed("gzip", ".gz"),
+	}
+	for name, source := range sources {
+		t.Run(name, func(t *testing.T) {
+			store := filepath.Join(t.TempDir(), "store")
+			for _, run := range []string{"fresh store", "same store"} {
+				got := ctrRootfs(t, "export", "--store", store, "--reproducible", source).stdout
+				if !bytes.Equal(got, want) {
+					t.Errorf("%s: %d bytes differ from the daemon's %d", run, len(got), len(want))
+				}
+			}
+		})
+	}
+	t.Run("standard input", func(t *testing.T) {
+		got := invocation{
+			args:  []string{"export", "--store", filepath.Join(t.TempDir(), "store"), "--reproducible", "oci-archive:-"},
+			stdin: data,
+		}.succeed(t).stdout
+		if !bytes.Equal(got, want) {
+			t.Errorf("%d bytes differ from the daemon's %d", len(got), len(want))
+		}
+	})
+}
+
+// TestFallbackMount forces the mount that old kernels need: the same bytes.
+func TestFallbackMount(t *testing.T) {
+	needsRoot(t)
+	for name, image := range map[string]imagetest.Image{"standard": standard(t), "torture": imagetest.Torture()} {
+		t.Run(name, func(t *testing.T) {
+			args := []string{"export", "--store", filepath.Join(t.TempDir(), "store"), "--profile", "none", "--reproducible",
+				"oci-archive:" + writeArchive(t, "", image)}
+			want := ctrRootfs(t, args...).stdout
+			got := invocation{args: args, env: forceFallback}.succeed(t).stdout
+			if !bytes.Equal(got, want) {
+				t.Errorf("%d bytes by the private namespace differ from %d by the detached mount", len(got), len(want))
+			}
+		})
+	}
+}
+
+// forceFallback has the binary mount in a private mount namespace.
+var forceFallback = []string{"CTR_ROOTFS_MOUNT=namespace"}
+
+// TestMountSystemCalls sees by strace that each way of mounting is the one
+// that is taken, since nothing else shows it.
+func TestMountSystemCalls(t *testing.T) {
+	needsRoot(t)
+	if _, err := exec.LookPath("strace"); err != nil {
+		t.Skip("strace is not installed: integration/install-deps")
+	}
+	const detached, private = `fsopen("overlay"`, "unshare(CLONE_NEWNS"
+	archive := writeArchive(t, "", standard(t))
+	for name, test := range map[string]struct {
+		env           []string
+		want, wantNot string
+	}{
+		"detached": {nil, detached, private},
+		"fallback": {forceFallback, private, detached},
+	} {
+		t.Run(name, func(t *testing.T) {
+			trace := filepath.Join(t.TempDir(), "trace")
+			// strace in the binary's place, with the environment that it would have.
+			cmd := invocation{env: test.env}.command()
+			cmd.Path, cmd.Args = "/usr/bin/strace", []string{"strace", "-f", "-qq", "-o", trace, "-e", "trace=fsopen,unshare", programs.ctrRootfs,
+				"export", "--store", filepath.Join(t.TempDir(), "store"), "-o", "/dev/null", "oci-archive:" + archive}
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("under strace: %v\n%s", err, out)
+			}
+			calls, err := os.ReadFile(trace)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Contains(calls, []byte(test.want)) {
+				t.Errorf("no call %s...) was made", test.want)
+			}
+			if bytes.Contains(calls, []byte(test.wantNot)) {
+				t.Errorf("a call %s...) was made", test.wantNot)
+			}
+		})
+	}
+}
+
+// TestPlatform exports the image of another machine than this one.
+func TestPlatform(t *testing.T) {
+	needsRoot(t)
+	of := func(architecture string) imagetest.Image {
+		return imagetest.Image{
+			Platform: ispec.Platform{OS: "linux", Architecture: architecture},
+			Layers:   []imagetest.Layer{{imagetest.File("arch-"+architecture, 0o644, "")}},
+		}
+	}
+	archive := writeArchive(t, "example.com/multi:1", of("s390x"), of("riscv64"))
+	for _, architecture := range []string{"s390x", "riscv64"} {
+		data := ctrRootfs(t, "export", "--store", filepath.Join(t.TempDir(), "store"), "--profile", "none",
+			"--platform", "linux/"+architecture, "oci-archive:"+archive).stdout
+		if l := readTar(t, data); len(l) != 1 || l[0].Path != "arch-"+architecture {
+			t.Errorf("--platform linux/%s gave:\n%s", architecture, l)
+		}
+	}
+}
+
+func compressedAs(image imagetest.Image, c imagetest.Compression) imagetest.Image {
+	image.Compression = c
+	return image
+}
+
+func writeLayout(t *testing.T, image imagetest.Image) string {
+	t.Helper()
+	content, err := imagetest.Build(standardName, image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "layout")
+	if err := content.WriteLayout(dir); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func writeDockerArchive(t *testing.T, image imagetest.Image) string {
+	t.Helper()
+	var data bytes.Buffer
+	if err := imagetest.WriteDockerArchive(&data, standardName, image); err != nil {
+		t.Fatal(err)
+	}
+	return writeFile(t, "docker.tar", data.Bytes())
+}
