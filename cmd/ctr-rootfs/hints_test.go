@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
+)
+
+func TestStatus(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want int
+	}{
+		{errors.New("anything"), 1},
+		{usagef("no such flag"), 2},
+		{errors.New(`unknown command "x"`), 2},
+		{&snapshot.MissingError{Image: "a"}, 3},
+		{&snapshot.PlatformError{Image: "a"}, 3},
+		{&snapshot.NamespaceError{Others: []string{"k8s.io"}}, 3},
+		{&snapshot.ReferenceError{Path: "a.tar"}, 3},
+		{&snapshot.ArchiveError{Path: "a.tar", Err: fs.ErrNotExist}, 3},
+		{&snapshot.ArchiveError{Path: "a.tar", Err: fs.ErrPermission}, 1},
+		{fmt.Errorf("exporting: %w", interrupted{syscall.SIGINT}), 130},
+		{errors.Join(interrupted{syscall.SIGTERM}, errors.New("undoing")), 143},
+		{context.DeadlineExceeded, 1},
+	} {
+		if got := status(c.err); got != c.want {
+			t.Errorf("status(%v) = %d, want %d", c.err, got, c.want)
+		}
+	}
+}
+
+func TestExplainSaysWhatToDo(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{&snapshot.SocketError{Address: "/a", Err: syscall.ENOENT}, "--store DIR"},
+		{&snapshot.SocketError{Address: "/a", Err: syscall.EACCES}, "belongs to root"},
+		{&snapshot.SocketError{Address: "/a", Err: syscall.ECONNREFUSED}, "no containerd runs there"},
+		{&snapshot.SocketError{Address: "/a", Elsewhere: "/k3s.sock", Err: syscall.ENOENT}, "--address /k3s.sock"},
+		{&snapshot.NamespaceError{Others: []string{"k8s.io"}}, "--namespace k8s.io"},
+		{&snapshot.PlatformError{Have: []string{"linux/arm64"}}, "--platform"},
+		{&snapshot.MissingError{}, "--pull"},
+		{&snapshot.ContentError{Err: fs.ErrNotExist}, "--pull always"},
+		{&snapshot.SnapshotterError{Name: "x"}, "--snapshotter"},
+		{&snapshot.StoreError{Dir: "/a", Err: snapshot.ErrNotPrivate}, "chmod 700 /a"},
+	} {
+		if got := explain(c.err); !strings.Contains(got, c.want) {
+			t.Errorf("explain(%v) = %q, want %q in it", c.err, got, c.want)
+		}
+	}
+}
+
+func TestOneLine(t *testing.T) {
+	if got := oneLine(errors.Join(errors.New("a"), errors.New("b\n")).Error()); got != "a; b" {
+		t.Errorf("oneLine = %q", got)
+	}
+}

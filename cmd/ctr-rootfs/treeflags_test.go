@@ -1,0 +1,67 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+func TestLatest(t *testing.T) {
+	at := func(seconds int64) *time.Time {
+		when := time.Unix(seconds, 0)
+		return &when
+	}
+	yearOne := time.Time{}
+	for _, c := range []struct {
+		name           string
+		created, epoch *time.Time
+		want           int64
+	}{
+		{"neither", nil, nil, 0},
+		{"created", at(100), nil, 100},
+		{"an earlier epoch", at(100), at(50), 50},
+		{"a later epoch", at(100), at(150), 100},
+		{"epoch alone", nil, at(50), 50},
+		{"the year 1 is no date", &yearOne, at(50), 50},
+		{"the year 1 alone", &yearOne, nil, 0},
+	} {
+		f := treeFlags{epoch: c.epoch}
+		if got := f.latest(c.created); got.Unix() != c.want {
+			t.Errorf("%s: %d, want %d", c.name, got.Unix(), c.want)
+		}
+	}
+}
+
+func TestReadEpoch(t *testing.T) {
+	for text, ok := range map[string]bool{"0": true, "1700000000": true, "": true, "-1": false, "x": false, "1x": false, "1 2": false} {
+		f := treeFlags{sourceDateEpoch: text}
+		if err := f.readEpoch(); (err == nil) != ok {
+			t.Errorf("SOURCE_DATE_EPOCH=%q: %v", text, err)
+		}
+	}
+}
+
+func TestReadReplacement(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte("text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	made, err := readReplacement("/etc/x=" + file)
+	if err != nil || made.Path != "etc/x" || made.Size != 4 || made.Mode != 0o644 {
+		t.Errorf("readReplacement = %+v, %v", made, err)
+	}
+	for _, text := range []string{"etc/x", "=" + file, "etc/x=", "etc/x=" + file + ".gone", "etc/x=" + filepath.Dir(file), "/=" + file} {
+		if _, err := readReplacement(text); err == nil {
+			t.Errorf("readReplacement(%q) gave no error", text)
+		}
+	}
+}
+
+func TestSize(t *testing.T) {
+	for bytes, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1.0 kB", 1_700_000: "1.7 MB", 9_663_676_416: "9.7 GB"} {
+		if got := size(bytes); got != want {
+			t.Errorf("size(%d) = %q, want %q", bytes, got, want)
+		}
+	}
+}
