@@ -2,8 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-# Two packages at a time: more only makes the daemons' tests slow and unsteady.
-TEST_FLAGS ?= -race -p 2 -timeout 15m
+TEST_FLAGS ?= -race -timeout 15m
 FUZZ_TIME ?= 10s
 
 ROOT := $(filter 0,$(shell id -u))
@@ -23,7 +22,7 @@ demo: build ## Export a small image and run it as a bundle, with no daemon and n
 .PHONY: test
 test: deps $(if $(ROOT),tools) ## Run every test that this user can run: all of them as root
 	go test $(TEST_FLAGS) ./...
-	cd integration && RACE=1 go test $(TEST_FLAGS) ./...
+	cd integration && RACE=1 go test $(TEST_FLAGS) -p 1 ./... # they watch the host's mounts: one package at a time
 	@$(if $(ROOT),true,echo 'Left out without root: mounts, devices, daemons and runtimes. All of it: sudo env PATH="$$PATH" make test')
 
 .PHONY: deps
