@@ -64,8 +64,8 @@ func testData(size int) []byte {
 }
 
 func TestCompressionIsDeterministic(t *testing.T) {
-	data := testData(20 << 20)
-	for _, c := range []export.Compression{{Format: "gzip"}, {Format: "zstd"}, {Format: "gzip", Level: 1}, {Format: "zstd", Level: 1}} {
+	data := testData(17 << 20)
+	for _, c := range []export.Compression{{Format: "gzip", Level: 1}, {Format: "zstd"}} {
 		want := compress(t, c, data, 1<<20, false)
 		got, err := decompress(c.Format, want)
 		if err != nil || !bytes.Equal(got, data) {
@@ -90,9 +90,9 @@ func TestEmptyStreams(t *testing.T) {
 }
 
 func TestAbortedStreamIsNoStream(t *testing.T) {
-	data := testData(24 << 20) // a whole number of frames and of blocks
+	data := testData(16 << 20) // a whole number of frames and of blocks
 	for _, format := range []string{"gzip", "zstd"} {
-		for _, size := range []int{0, 10, 8 << 20, 16 << 20, 20 << 20, len(data)} {
+		for _, size := range []int{0, 10, 8 << 20, len(data)} {
 			stream := compress(t, export.Compression{Format: format}, data[:size], 1<<20, true)
 			if len(stream) == 0 {
 				continue // nothing is neither a gzip nor a zstd stream: their tools say so

@@ -14,7 +14,7 @@ import (
 )
 
 // fewDescriptors is set for the child of TestDeepTreeWithFewDescriptors: the
-// directory that it exports.
+// directory that it exports and the one that it writes, parted by a colon.
 const fewDescriptors = "EXPORT_TEST_FEW_DESCRIPTORS"
 
 // deepTree makes depth directories below one another, each with a file before
@@ -44,34 +44,34 @@ func deepTree(t *testing.T, depth int) string {
 }
 
 func TestDeepTreeWithFewDescriptors(t *testing.T) {
-	if dir := os.Getenv(fewDescriptors); dir != "" {
-		exportWithFewDescriptors(t, dir)
+	if from, into, child := strings.Cut(os.Getenv(fewDescriptors), ":"); child {
+		exportWithFewDescriptors(t, from, into)
 		return
 	}
 	dir := deepTree(t, 200) // 10 KB of path
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestDeepTreeWithFewDescriptors$")
-	cmd.Env = append(os.Environ(), fewDescriptors+"="+dir)
+	cmd.Env = append(os.Environ(), fewDescriptors+"="+dir+":"+t.TempDir())
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %.1000s", err, out)
 	}
 }
 
-// exportWithFewDescriptors writes dir as a tar and as a directory, which is
-// then removed again.
-func exportWithFewDescriptors(t *testing.T, dir string) {
+// exportWithFewDescriptors writes dir as a tar, and as the directory into; that
+// it is removed again is the parent's part, since os.RemoveAll needs more.
+func exportWithFewDescriptors(t *testing.T, dir, into string) {
 	limit := unix.Rlimit{Cur: 64, Max: 64}
 	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &limit))
 	var b bytes.Buffer
-	report, err := export.Write(t.Context(), exporttest.Validate(dirTree(t, dir)), export.NewTar(&b))
+	tree := dirTree(t, dir)
+	report, err := export.Write(t.Context(), exporttest.Validate(tree), export.NewTar(&b))
 	if err != nil || report.Directories != 200 || report.RegularFiles != 400 {
 		t.Fatalf("%+v, %v", report, err)
 	}
-	into := t.TempDir()
 	root, err := os.Open(into)
 	must(t, err)
 	sink, err := export.NewDir(root, export.DirOptions{NoSameOwner: true})
 	must(t, err)
-	if report, err = export.Write(t.Context(), dirTree(t, dir), sink); err != nil || report.RegularFiles != 400 {
+	if report, err = export.Write(t.Context(), tree, sink); err != nil || report.RegularFiles != 400 {
 		t.Fatalf("as a directory: %+v, %v", report, err)
 	}
 }

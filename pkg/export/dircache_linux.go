@@ -11,7 +11,7 @@ import (
 
 // maxOpenDirs bounds the directory descriptors of one tree, so that trees
 // deeper than the process's limit of descriptors can be walked.
-const maxOpenDirs = 24
+const maxOpenDirs = 16
 
 // directory is a place in a tree that can be opened again at any time: through
 // its parent, by its name, and only if it still is the same inode.

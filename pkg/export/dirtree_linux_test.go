@@ -280,7 +280,12 @@ func TestHoleOfNineGiB(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: it reads 9 GiB of holes; run without -short")
 	}
-	dir := t.TempDir()
+	// A tmpfs reads holes without filling the page cache.
+	dir, err := os.MkdirTemp("/dev/shm", "export-hole")
+	if err != nil {
+		dir = t.TempDir()
+	}
+	defer os.RemoveAll(dir)
 	must(t, os.WriteFile(filepath.Join(dir, "hole"), nil, 0o644))
 	if err := os.Truncate(filepath.Join(dir, "hole"), 9<<30); err != nil {
 		t.Skipf("SKIPPED: this filesystem holds no file of 9 GiB: %v", err)

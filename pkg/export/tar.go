@@ -56,7 +56,8 @@ func (t *tarSink) Put(ctx context.Context, r *Record) error {
 	if err := copyBody(ctx, r, t); err != nil {
 		return err
 	}
-	err = t.write(make([]byte, padding))
+	var zeros [tarBlock]byte
+	err = t.write(zeros[:padding])
 	t.owed = 0
 	return err
 }

@@ -179,7 +179,8 @@ func (h *tarHeader) putNumber(field []byte, key string, n, limit int64) {
 func (h *tarHeader) putTime(field []byte, t time.Time) {
 	sec := t.Unix()
 	if t.Nanosecond() != 0 || sec < 0 || sec > maxOctal11 {
-		h.record("mtime", appendTime(nil, t))
+		var digits [32]byte
+		h.record("mtime", appendTime(digits[:0], t))
 		sec = min(max(sec, 0), maxOctal11)
 	}
 	putOctal(field, sec)
@@ -200,7 +201,12 @@ func appendTime(b []byte, t time.Time) []byte {
 	if nsec == 0 {
 		return b
 	}
-	return append(b, strings.TrimRight(fmt.Sprintf(".%09d", nsec), "0")...)
+	b = append(b, '.')
+	for digit := int64(1e8); nsec > 0; digit /= 10 {
+		b = append(b, byte('0'+nsec/digit))
+		nsec %= digit
+	}
+	return b
 }
 
 // escapeXattr is GNU tar's: a record's key ends at the first '='.
@@ -209,8 +215,8 @@ var escapeXattr = strings.NewReplacer("%", "%25", "=", "%3D")
 // record appends "LENGTH KEY=VALUE\n", where the length counts itself.
 func (h *tarHeader) record(key string, value []byte) {
 	rest := len(" =\n") + len(key) + len(value)
-	length := rest + len(strconv.Itoa(rest))
-	if total := rest + len(strconv.Itoa(length)); total > length {
+	length := rest + decimals(rest)
+	if total := rest + decimals(length); total > length {
 		length = total // the length's own digits made it longer by one
 	}
 	h.pax = strconv.AppendInt(h.pax, int64(length), 10)
@@ -219,6 +225,14 @@ func (h *tarHeader) record(key string, value []byte) {
 	h.pax = append(h.pax, '=')
 	h.pax = append(h.pax, value...)
 	h.pax = append(h.pax, '\n')
+}
+
+func decimals(n int) int {
+	count := 1
+	for ; n >= 10; n /= 10 {
+		count++
+	}
+	return count
 }
 
 // putOctal fills a field with digits and the NUL that ends it. n fits.
