@@ -19,7 +19,11 @@ func listener(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { l.Close() })
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Errorf("closing the socket: %v", err)
+		}
+	})
 	go func() {
 		for {
 			conn, err := l.Accept()

@@ -49,7 +49,9 @@ type Daemon struct {
 	bin string
 
 	process *os.Process
-	ended   chan error
+	// ended is closed when the process has ended, and status says how.
+	ended  chan struct{}
+	status error
 }
 
 // Start starts a daemon, waits until it answers, and ends it with the test.
@@ -74,7 +76,7 @@ func Start(t testing.TB, o Options) *Daemon {
 		}
 		t.Cleanup(func() { removeAll(t, dir) })
 	}
-	d := &Daemon{Address: filepath.Join(dir, "c.sock"), Dir: dir, bin: bin, ended: make(chan error, 1)}
+	d := &Daemon{Address: filepath.Join(dir, "c.sock"), Dir: dir, bin: bin, ended: make(chan struct{})}
 	config := filepath.Join(dir, "config.toml")
 	if err := os.WriteFile(config, []byte(d.config(o)), 0o600); err != nil {
 		t.Fatal(err)
@@ -142,7 +144,8 @@ func (d *Daemon) start(t testing.TB, config, path string) {
 		d.process = cmd.Process
 		started <- err
 		if err == nil {
-			d.ended <- cmd.Wait()
+			d.status = cmd.Wait()
+			close(d.ended)
 		}
 	}()
 	if err := <-started; err != nil {
@@ -154,9 +157,8 @@ func (d *Daemon) waitUntilItAnswers(t testing.TB) {
 	t.Helper()
 	for deadline := time.Now().Add(startDeadline); ; time.Sleep(50 * time.Millisecond) {
 		select {
-		case err := <-d.ended:
-			d.ended <- err
-			t.Fatalf("containerd ended while it started: %v\n%s", err, d.Log())
+		case <-d.ended:
+			t.Fatalf("containerd ended while it started: %v\n%s", d.status, d.Log())
 		default:
 		}
 		_, err := d.Run("version")
