@@ -35,7 +35,8 @@ where FILE may be "-" for standard input.`,
 		return usagef("reading the command line: %w: see %q", err, cmd.CommandPath()+" --help")
 	})
 	store := newStoreFlags(root.PersistentFlags(), s)
-	root.AddCommand(newExport(s, store), newBundle(s, store), newSpec(s, store), newLs(s, store), newVersion(s))
+	root.AddCommand(newExport(s, store), newBundle(s, store), newSpec(s, store), newLs(s, store),
+		newImages(s, store), newGC(s, store), newVersion(s))
 	return root
 }
 

@@ -35,9 +35,6 @@ func newStoreFlags(flags *pflag.FlagSet, s streams) *storeFlags {
 // open gives a view of SOURCE, and a func that removes it again and must be
 // called, also when ctx has ended by then.
 func (f *storeFlags) open(ctx context.Context, source string) (*snapshot.View, func() error, error) {
-	if err := f.log(); err != nil {
-		return nil, nil, err
-	}
 	req, err := f.request(source)
 	if err != nil {
 		return nil, nil, err
@@ -46,7 +43,38 @@ func (f *storeFlags) open(ctx context.Context, source string) (*snapshot.View, f
 	if err != nil {
 		return nil, nil, err
 	}
-	// An error stands alone; anything else that is told begins with the store.
+	store, tellStore, err := f.connectTo(ctx, location)
+	if err != nil {
+		return nil, nil, err
+	}
+	view, err := store.View(ctx, req)
+	if err != nil {
+		return nil, nil, joined(err, store.Close())
+	}
+	tellStore()
+	return view, func() error { return joined(view.Close(ctx), store.Close()) }, nil
+}
+
+// connect opens the store for a verb that has no SOURCE.
+func (f *storeFlags) connect(ctx context.Context) (*snapshot.Store, error) {
+	location, err := snapshot.Locate(f.address, f.dir)
+	if err != nil {
+		return nil, err
+	}
+	store, tellStore, err := f.connectTo(ctx, location)
+	if err != nil {
+		return nil, err
+	}
+	tellStore()
+	return store, nil
+}
+
+// connectTo opens a store, and gives a func that says which. An error stands
+// alone; anything else that is told begins with the store.
+func (f *storeFlags) connectTo(ctx context.Context, location snapshot.Location) (*snapshot.Store, func(), error) {
+	if err := f.log(); err != nil {
+		return nil, nil, err
+	}
 	tellStore := sync.OnceFunc(func() { f.notice("using " + location.String()) })
 	store, err := snapshot.Open(ctx, snapshot.Options{
 		Location:    location,
@@ -57,15 +85,7 @@ func (f *storeFlags) open(ctx context.Context, source string) (*snapshot.View, f
 			f.notice(text)
 		},
 	})
-	if err != nil {
-		return nil, nil, err
-	}
-	view, err := store.View(ctx, req)
-	if err != nil {
-		return nil, nil, joined(err, store.Close())
-	}
-	tellStore()
-	return view, func() error { return joined(view.Close(ctx), store.Close()) }, nil
+	return store, tellStore, err
 }
 
 // log applies --debug.

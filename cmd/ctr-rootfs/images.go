@@ -1,0 +1,88 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
+	"github.com/spf13/cobra"
+)
+
+func newImages(s streams, store *storeFlags) *cobra.Command {
+	var asJSON, quiet bool
+	cmd := &cobra.Command{
+		Use:   "images [flags]",
+		Short: "List what can be exported from the store",
+		Example: `  ctr-rootfs images --namespace k8s.io
+  ctr-rootfs images --json`,
+		Args: noArguments,
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
+	cmd.Flags().BoolVarP(&quiet, "quiet", "q", false, "names only")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		ctx, cancel := store.limited(cmd.Context())
+		defer cancel()
+		opened, err := store.connect(ctx)
+		if err != nil {
+			return err
+		}
+		images, err := opened.Images(ctx)
+		if err := joined(err, opened.Close()); err != nil {
+			return err
+		}
+		switch {
+		case quiet:
+			return writeNames(s, images)
+		case asJSON:
+			return writeJSON(s, images)
+		}
+		return writeTable(s, images)
+	}
+	return cmd
+}
+
+// writeNames writes each name once, though it may have several platforms.
+func writeNames(s streams, images []snapshot.ImageInfo) error {
+	for i, image := range images {
+		if i > 0 && images[i-1].Name == image.Name {
+			continue
+		}
+		if _, err := fmt.Fprintln(s.out, image.Name); err != nil {
+			return writingStdout(err)
+		}
+	}
+	return nil
+}
+
+func writeJSON(s streams, images []snapshot.ImageInfo) error {
+	encoder := json.NewEncoder(s.out)
+	for _, image := range images {
+		if err := encoder.Encode(image); err != nil {
+			return writingStdout(err)
+		}
+	}
+	return nil
+}
+
+func writeTable(s streams, images []snapshot.ImageInfo) error {
+	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "NAME\tPLATFORM\tUNPACKED\tLAYERS")
+	for _, image := range images {
+		unpacked := strings.Join(image.Unpacked, ",")
+		if unpacked == "" {
+			unpacked = "no"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", image.Name, image.Platform, unpacked, image.Layers)
+	}
+	return writingStdout(table.Flush())
+}
+
+// noArguments refuses what stands behind a verb that takes nothing.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("reading the command line: %q takes no arguments, not %q", cmd.CommandPath(), args)
+	}
+	return nil
+}

@@ -1,0 +1,109 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/containerd/v2/core/leases"
+	"github.com/containerd/errdefs"
+)
+
+// Collected says what Collect did with the leases of this tool's runs.
+type Collected struct {
+	// Removed are the keys of runs that had died.
+	Removed []string
+	// Living are those of runs that go on, and Unknown those of runs in other
+	// pid namespaces, of which nobody here can tell: these go when their
+	// leases expire.
+	Living, Unknown []string
+}
+
+// Collect removes what crashed runs of this tool left in the store: mounts,
+// views and leases. What a living run holds stays, as does everything without
+// this tool's label. In an embedded store the garbage goes, too.
+func (s *Store) Collect(ctx context.Context) (Collected, error) {
+	var c Collected
+	err := s.with(ctx, func(ctx context.Context, sess *session) error {
+		found, err := sess.client.LeasesService().List(ctx, fmt.Sprintf("labels.%q", LabelRun))
+		if err != nil {
+			return fmt.Errorf("listing leases: %w", err)
+		}
+		var errs []error
+		for _, lease := range found {
+			switch stateOf(lease.Labels, time.Now()) {
+			case living:
+				c.Living = append(c.Living, lease.ID)
+			case unknown:
+				c.Unknown = append(c.Unknown, lease.ID)
+			case dead:
+				if err := reap(ctx, sess, lease); err != nil {
+					errs = append(errs, err)
+					continue
+				}
+				c.Removed = append(c.Removed, lease.ID)
+			}
+		}
+		if sess.collect != nil {
+			errs = append(errs, sess.collect(ctx))
+		}
+		return errors.Join(errs...)
+	})
+	return c, err
+}
+
+// reap undoes what a dead run left, in the order in which it would have.
+func reap(ctx context.Context, sess *session, lease leases.Lease) error {
+	resources, err := sess.client.LeasesService().ListResources(ctx, lease)
+	if err != nil && !errdefs.IsNotFound(err) {
+		return fmt.Errorf("listing what lease %q holds: %w", lease.ID, err)
+	}
+	if sess.mounts != nil {
+		err := sess.mounts.Deactivate(ctx, lease.ID)
+		if err != nil && !errdefs.IsNotFound(err) && !errdefs.IsNotImplemented(err) {
+			return fmt.Errorf("deactivating the mounts of %q: %w", lease.ID, err)
+		}
+	}
+	for _, r := range resources {
+		snapshotter, ok := strings.CutPrefix(r.Type, "snapshots/")
+		if !ok || r.ID != lease.ID {
+			// Content and layers are cache; the collector judges them.
+			continue
+		}
+		err := sess.client.SnapshotService(snapshotter).Remove(ctx, r.ID)
+		if err != nil && !errdefs.IsNotFound(err) {
+			return fmt.Errorf("removing view %q: %w", r.ID, err)
+		}
+	}
+	err = sess.client.LeasesService().Delete(ctx, lease, leases.SynchronousDelete)
+	if err != nil && !errdefs.IsNotFound(err) {
+		return fmt.Errorf("deleting lease %q: %w", lease.ID, err)
+	}
+	return nil
+}
+
+// RemoveImages removes every image of an embedded store, with what only they
+// hold, and gives their names. A daemon's images are not this tool's.
+func (s *Store) RemoveImages(ctx context.Context) ([]string, error) {
+	if s.opts.Location.Dir == "" {
+		return nil, errors.New("removing images: those of a daemon are not ctr-rootfs's")
+	}
+	var names []string
+	err := s.with(ctx, func(ctx context.Context, sess *session) error {
+		found, err := sess.client.ImageService().List(ctx)
+		if err != nil {
+			return fmt.Errorf("listing images: %w", err)
+		}
+		for _, image := range found {
+			if err := sess.client.ImageService().Delete(ctx, image.Name, images.SynchronousDelete()); err != nil {
+				return fmt.Errorf("removing image %q: %w", image.Name, err)
+			}
+			names = append(names, image.Name)
+		}
+		return sess.collect(ctx)
+	})
+	return names, err
+}

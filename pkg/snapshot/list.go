@@ -1,0 +1,138 @@
+package snapshot
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// Layers says where an image's layers are.
+type Layers string
+
+// The values of Layers. Kept ones are in the content store. Discarded ones are
+// not, but were unpacked before; missing ones would have to be pulled.
+const (
+	LayersKept      Layers = "kept"
+	LayersDiscarded Layers = "discarded"
+	LayersMissing   Layers = "missing"
+)
+
+// ImageInfo is one platform of a named image of the store.
+type ImageInfo struct {
+	Name     string        `json:"name"`
+	Digest   digest.Digest `json:"digest"`
+	Platform string        `json:"platform"`
+	// Unpacked lists the snapshotters that have the image's layers.
+	Unpacked []string `json:"unpacked"`
+	Layers   Layers   `json:"layers"`
+}
+
+// Images lists what can be exported: every platform of every image of the
+// store whose manifest and config are there, sorted by name.
+func (s *Store) Images(ctx context.Context) ([]ImageInfo, error) {
+	var all []ImageInfo
+	err := s.with(ctx, func(ctx context.Context, sess *session) error {
+		have, err := snapshotters(ctx, sess)
+		if err != nil {
+			return err
+		}
+		records, err := sess.client.ImageService().List(ctx)
+		if err != nil {
+			return fmt.Errorf("listing images: %w", err)
+		}
+		for _, record := range records {
+			found, err := platformsOf(ctx, sess, record, have)
+			if err != nil {
+				return fmt.Errorf("reading image %q: %w", record.Name, err)
+			}
+			all = append(all, found...)
+		}
+		return nil
+	})
+	slices.SortStableFunc(all, func(a, b ImageInfo) int { return strings.Compare(a.Name, b.Name) })
+	return all, err
+}
+
+// platformsOf describes the platforms of an image that were pulled; have are
+// the store's snapshotters.
+func platformsOf(ctx context.Context, sess *session, record images.Image, have []string) ([]ImageInfo, error) {
+	blobs := sess.client.ContentStore()
+	targets, err := manifests(ctx, blobs, record.Target, maxNesting)
+	if err != nil {
+		return nil, ignoreNotFound(err)
+	}
+	var infos []ImageInfo
+	for _, target := range targets {
+		image, err := load(ctx, blobs, record.Name, target)
+		if errdefs.IsNotFound(err) {
+			continue // a platform that was not pulled
+		}
+		if err != nil {
+			return nil, err
+		}
+		info := ImageInfo{Name: record.Name, Digest: record.Target.Digest, Platform: image.PlatformText()}
+		if info.Unpacked, err = unpackedIn(ctx, sess, image, have); err != nil {
+			return nil, err
+		}
+		kept, err := keeps(ctx, blobs, image.Layers)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case kept:
+			info.Layers = LayersKept
+		case len(info.Unpacked) > 0:
+			info.Layers = LayersDiscarded
+		default:
+			info.Layers = LayersMissing
+		}
+		infos = append(infos, info)
+	}
+	return infos, nil
+}
+
+// unpackedIn lists the snapshotters that have the image's whole chain.
+func unpackedIn(ctx context.Context, sess *session, image *Image, have []string) ([]string, error) {
+	in := []string{}
+	for _, name := range have {
+		if len(image.Layers) > 0 {
+			_, err := sess.client.SnapshotService(name).Stat(ctx, image.ChainID().String())
+			if errdefs.IsNotFound(err) {
+				continue
+			}
+			if err != nil {
+				return nil, fmt.Errorf("looking for the layers in snapshotter %q: %w", name, err)
+			}
+		}
+		in = append(in, name)
+	}
+	return in, nil
+}
+
+// keeps says whether the content store has all of blobs.
+func keeps(ctx context.Context, store content.Store, blobs []ispec.Descriptor) (bool, error) {
+	for _, blob := range blobs {
+		_, err := store.Info(ctx, blob.Digest)
+		if errdefs.IsNotFound(err) {
+			return false, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("looking for layer %s: %w", blob.Digest, err)
+		}
+	}
+	return true, nil
+}
+
+func ignoreNotFound(err error) error {
+	if errdefs.IsNotFound(err) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,42 @@
+package snapshot
+
+import (
+	"maps"
+	"os/exec"
+	"strconv"
+	"testing"
+	"time"
+)
+
+func TestStateOf(t *testing.T) {
+	now := time.Now()
+	own := processLabels()
+	if own[LabelBootID] == "" || own[LabelNamespace] == "" || own[LabelStarted] == "" {
+		t.Fatalf("processLabels = %v, want all of them", own)
+	}
+	gone := exec.Command("true")
+	if err := gone.Run(); err != nil {
+		t.Fatal(err)
+	}
+	expired := now.Add(-time.Minute).Format(time.RFC3339)
+	for _, c := range []struct {
+		name   string
+		change map[string]string
+		want   state
+	}{
+		{"this process", nil, living},
+		{"a pid that was used again", map[string]string{LabelStarted: "1"}, dead},
+		{"a process that ended", map[string]string{LabelPID: strconv.Itoa(gone.Process.Pid)}, dead},
+		{"an earlier boot", map[string]string{LabelBootID: "00000000-0000-0000-0000-000000000000"}, dead},
+		{"another pid namespace", map[string]string{LabelNamespace: "pid:[1]"}, unknown},
+		{"another pid namespace, expired", map[string]string{LabelNamespace: "pid:[1]", expiryLabel: expired}, dead},
+		{"no description", map[string]string{LabelPID: "", LabelBootID: "", LabelNamespace: ""}, unknown},
+		{"living, though expired", map[string]string{expiryLabel: expired}, living},
+	} {
+		labels := maps.Clone(own)
+		maps.Copy(labels, c.change)
+		if got := stateOf(labels, now); got != c.want {
+			t.Errorf("%s: state %d, want %d", c.name, got, c.want)
+		}
+	}
+}
