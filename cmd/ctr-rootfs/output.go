@@ -29,7 +29,7 @@ func openOutput(ctx context.Context, name string, s streams) (output, error) {
 		if term.IsTerminal(int(s.out.Fd())) {
 			return nil, usagef("writing to standard output: it is a terminal: use -o FILE, or a pipe")
 		}
-		return inPlace{s.out, "standard output", nil}, nil
+		return newInPlace(ctx, s.out, "standard output", false), nil
 	}
 	info, err := os.Stat(name)
 	switch {
@@ -54,56 +54,6 @@ func openOutput(ctx context.Context, name string, s streams) (output, error) {
 		return nil, fmt.Errorf("writing %q: %w", name, err)
 	}
 	return f, nil
-}
-
-// inPlace writes to what has its name already.
-type inPlace struct {
-	*os.File
-	name  string
-	close func() error
-}
-
-func (o inPlace) Write(p []byte) (int, error) {
-	n, err := o.File.Write(p)
-	if err != nil {
-		err = fmt.Errorf("writing %s: %w", o.name, unwrapPath(err))
-	}
-	return n, err
-}
-
-func (o inPlace) finish() error {
-	if o.close == nil {
-		return nil
-	}
-	if err := o.close(); err != nil {
-		return fmt.Errorf("closing %s: %w", o.name, err)
-	}
-	return nil
-}
-
-func (o inPlace) discard() error { return o.finish() }
-
-// openInPlace opens a device or FIFO. A FIFO without a reader blocks, so ctx
-// can end the wait.
-func openInPlace(ctx context.Context, name string) (output, error) {
-	type result struct {
-		f   *os.File
-		err error
-	}
-	opened := make(chan result, 1)
-	go func() {
-		f, err := os.OpenFile(name, os.O_WRONLY, 0)
-		opened <- result{f, err}
-	}()
-	select {
-	case r := <-opened:
-		if r.err != nil {
-			return nil, fmt.Errorf("opening %q for writing: %w", name, unwrapPath(r.err))
-		}
-		return inPlace{r.f, fmt.Sprintf("%q", name), r.f.Close}, nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("opening %q for writing: %w", name, context.Cause(ctx))
-	}
 }
 
 // unwrapPath drops the path from an error that is about to be told with it.

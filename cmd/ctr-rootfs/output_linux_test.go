@@ -189,3 +189,29 @@ func TestOutputRefused(t *testing.T) {
 		t.Errorf("the directory holds %s", all)
 	}
 }
+
+// TestStalledReaderIsLeft interrupts a write to a pipe that nobody reads.
+func TestStalledReaderIsLeft(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	o := newInPlace(ctx, w, "a pipe", false)
+	start := time.Now()
+	if _, err := o.Write(make([]byte, 1<<20)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Write = %v", err)
+	}
+	if took := time.Since(start); took > 5*readerGrace {
+		t.Errorf("Write was given up after %s", took)
+	}
+	if _, err := o.Write([]byte("more")); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a second Write = %v", err)
+	}
+	if err := o.discard(); err != nil {
+		t.Error(err)
+	}
+}

@@ -34,6 +34,7 @@ func (i interrupted) Error() string { return i.signal.String() }
 func run(ctx context.Context, args []string, s streams) int {
 	ctx, stop := untilSignal(ctx)
 	defer stop()
+	defer surviveSIGPIPE()()
 	root := newRoot(s)
 	root.SetArgs(args)
 	root.SetIn(s.in)
@@ -65,6 +66,16 @@ func untilSignal(ctx context.Context) (context.Context, func()) {
 		signal.Stop(signals)
 		cancel(nil)
 	}
+}
+
+// surviveSIGPIPE makes a reader that went away an error of the write, so that
+// what was begun is undone. Go's runtime would end the process, for standard
+// output and standard error alone. Ignoring the signal instead would make every
+// child ignore it, too.
+func surviveSIGPIPE() (stop func()) {
+	pipes := make(chan os.Signal, 1)
+	signal.Notify(pipes, syscall.SIGPIPE)
+	return func() { signal.Stop(pipes) }
 }
 
 // oneLine keeps an error on one line: joined errors stand on a line each.

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+)
+
+// readerGrace is how long a reader that stalls is given, once the work is to
+// stop, to take what makes the archive unusable to it. A tar that is cut off
+// at an entry's edge would pass for a whole one.
+const readerGrace = time.Second
+
+// inPlace writes to what has its name already: standard output, a device or a
+// FIFO. A reader may stall for ever, and the write with it; stop ends that.
+type inPlace struct {
+	file   *os.File
+	name   string
+	opened bool
+	// stop is closed when the work is to end, and why says for what reason.
+	stop <-chan struct{}
+	why  func() error
+	// stuck says that a write was given up while it went on.
+	stuck bool
+}
+
+func newInPlace(ctx context.Context, file *os.File, name string, opened bool) *inPlace {
+	return &inPlace{
+		file: file, name: name, opened: opened,
+		stop: ctx.Done(), why: func() error { return context.Cause(ctx) },
+	}
+}
+
+func (o *inPlace) Write(p []byte) (int, error) {
+	if o.stuck {
+		return 0, fmt.Errorf("writing %s: %w", o.name, o.why())
+	}
+	type result struct {
+		n   int
+		err error
+	}
+	written := make(chan result, 1)
+	go func() {
+		n, err := o.file.Write(p)
+		written <- result{n, err}
+	}()
+	select {
+	case r := <-written:
+		return r.n, o.explain(r.err)
+	case <-o.stop:
+	}
+	select {
+	case r := <-written:
+		return r.n, o.explain(r.err)
+	case <-time.After(readerGrace):
+		o.stuck = true
+		return 0, fmt.Errorf("writing %s: %w", o.name, o.why())
+	}
+}
+
+func (o *inPlace) explain(err error) error {
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", o.name, unwrapPath(err))
+	}
+	return nil
+}
+
+func (o *inPlace) finish() error {
+	// Closing waits for a write that is under way.
+	if !o.opened || o.stuck {
+		return nil
+	}
+	if err := o.file.Close(); err != nil {
+		return fmt.Errorf("closing %s: %w", o.name, unwrapPath(err))
+	}
+	return nil
+}
+
+func (o *inPlace) discard() error { return o.finish() }
+
+// openInPlace opens a device or FIFO. A FIFO without a reader blocks, so ctx
+// can end the wait.
+func openInPlace(ctx context.Context, name string) (output, error) {
+	type result struct {
+		f   *os.File
+		err error
+	}
+	opened := make(chan result, 1)
+	go func() {
+		f, err := os.OpenFile(name, os.O_WRONLY, 0)
+		opened <- result{f, err}
+	}()
+	select {
+	case r := <-opened:
+		if r.err != nil {
+			return nil, fmt.Errorf("opening %q for writing: %w", name, unwrapPath(r.err))
+		}
+		return newInPlace(ctx, r.f, fmt.Sprintf("%q", name), true), nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("opening %q for writing: %w", name, context.Cause(ctx))
+	}
+}
