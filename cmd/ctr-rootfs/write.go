@@ -78,11 +78,9 @@ func (f *outputFlags) open(ctx context.Context) (*target, error) {
 		t.digest = newDigested(out)
 		w = t.digest
 	}
-	z, err := f.compression.NewWriter(w)
-	if err != nil {
+	if t.sink, err = export.NewCompressedTar(w, f.compression); err != nil {
 		return nil, joined(err, out.discard())
 	}
-	t.sink = compressedTar{Sink: export.NewTar(z), stream: z}
 	return t, nil
 }
 
@@ -97,21 +95,6 @@ func (f *outputFlags) described(t *target) metadataOutput {
 	}
 	return m
 }
-
-// compressedTar closes the tar, then the stream that it is in.
-type compressedTar struct {
-	export.Sink
-	stream export.CompressWriter
-}
-
-func (t compressedTar) Close() error {
-	if err := t.Sink.Close(); err != nil {
-		return err
-	}
-	return t.stream.Close()
-}
-
-func (t compressedTar) Abort() error { return joined(t.Sink.Abort(), t.stream.Abort()) }
 
 // write writes tree, and leaves either the whole output or nothing of it.
 func (t *target) write(ctx context.Context, tree export.Tree) (export.Report, error) {

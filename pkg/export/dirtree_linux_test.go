@@ -137,7 +137,9 @@ func TestEntriesOutliveTheirDirectories(t *testing.T) {
 			if err := errors.Join(err, body.Close()); err != nil {
 				t.Errorf("%q: %v", e.Path, err)
 			}
-			fmt.Sscan(string(data), &got[i])
+			if _, err := fmt.Sscan(string(data), &got[i]); err != nil {
+				t.Errorf("%q: %v", e.Path, err)
+			}
 			if _, err := e.Xattrs(context.Background()); err != nil {
 				t.Errorf("%q: %v", e.Path, err)
 			}
@@ -206,7 +208,7 @@ func TestHoleOfNineGiB(t *testing.T) {
 	if err != nil {
 		dir = t.TempDir()
 	}
-	defer os.RemoveAll(dir)
+	defer func() { must(t, os.RemoveAll(dir)) }()
 	must(t, os.WriteFile(filepath.Join(dir, "hole"), nil, 0o644))
 	if err := os.Truncate(filepath.Join(dir, "hole"), 9<<30); err != nil {
 		t.Skipf("SKIPPED: this filesystem holds no file of 9 GiB: %v", err)

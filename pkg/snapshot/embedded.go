@@ -14,6 +14,7 @@ import (
 	"github.com/containerd/containerd/v2/core/metadata"
 	"github.com/containerd/containerd/v2/plugins/content/local"
 	bolt "go.etcd.io/bbolt"
+	boltErrors "go.etcd.io/bbolt/errors"
 )
 
 const (
@@ -118,7 +119,7 @@ func (e *embedded) lock(ctx context.Context) (*bolt.DB, error) {
 	path := filepath.Join(e.dir, "metadata.db")
 	for start, told := time.Now(), false; ; {
 		db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: lockPoll})
-		if err == nil || !errors.Is(err, bolt.ErrTimeout) {
+		if err == nil || !errors.Is(err, boltErrors.ErrTimeout) {
 			return db, err
 		}
 		if ctx.Err() != nil {

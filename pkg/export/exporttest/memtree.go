@@ -6,6 +6,7 @@ package exporttest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -53,7 +54,7 @@ func (t *MemTree) Walk(ctx context.Context, visit func(*export.Entry) error) err
 			continue
 		}
 		err := visit(e)
-		if err == fs.SkipDir && e.Type == export.Directory {
+		if errors.Is(err, fs.SkipDir) && e.Type == export.Directory {
 			skip = e.Path + "/"
 			continue
 		}
