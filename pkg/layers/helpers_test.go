@@ -1,0 +1,294 @@
+package layers
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/opencontainers/go-digest"
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
+)
+
+var (
+	// entryTime is every entry's time that names no other; listings leave it out.
+	entryTime = time.Unix(1_600_000_000, 0)
+	// impliedTime is what the tests give as Options.Implied.
+	impliedTime = time.Unix(1_700_000_000, 0)
+)
+
+// item is one entry of a layer's tar.
+type item struct {
+	tar.Header
+	body string
+}
+
+func (i item) xattr(name, value string) item {
+	records := map[string]string{xattrRecord + name: value}
+	for k, v := range i.PAXRecords {
+		records[k] = v
+	}
+	i.PAXRecords = records
+	return i
+}
+
+func (i item) own(uid, gid int) item { i.Uid, i.Gid = uid, gid; return i }
+func (i item) at(sec, nsec int64) item {
+	i.ModTime = time.Unix(sec, nsec)
+	return i
+}
+
+func entry(kind byte, name string, mode int64) item {
+	return item{Header: tar.Header{Typeflag: kind, Name: name, Mode: mode, ModTime: entryTime, Format: tar.FormatPAX}}
+}
+
+func dir(name string, mode int64) item { return entry(tar.TypeDir, name+"/", mode) }
+func fifo(name string) item            { return entry(tar.TypeFifo, name, 0o600) }
+func opaque(name string) item          { return file(name+"/.wh..wh..opq", "") }
+
+func file(name, body string) item {
+	i := entry(tar.TypeReg, name, 0o644)
+	i.Size, i.body = int64(len(body)), body
+	return i
+}
+
+func link(name, target string) item {
+	i := entry(tar.TypeLink, name, 0o644)
+	i.Linkname = target
+	return i
+}
+
+func symlink(name, target string) item {
+	i := entry(tar.TypeSymlink, name, 0o777)
+	i.Linkname = target
+	return i
+}
+
+func device(name string, major, minor int64) item {
+	i := entry(tar.TypeChar, name, 0o600)
+	i.Devmajor, i.Devminor = major, minor
+	return i
+}
+
+type layer []item
+
+// tar gives the layer's bytes.
+func (l layer) tar() []byte {
+	var out bytes.Buffer
+	w := tar.NewWriter(&out)
+	for _, i := range l {
+		if err := w.WriteHeader(&i.Header); err != nil {
+			panic(fmt.Sprintf("entry %q: %v", i.Name, err))
+		}
+		io.WriteString(w, i.body)
+	}
+	if err := w.Close(); err != nil {
+		panic(err)
+	}
+	return out.Bytes()
+}
+
+// memoryBlob is a blob that says whether it was closed.
+type memoryBlob struct {
+	*bytes.Reader
+	open *int
+}
+
+func (b memoryBlob) Close() error {
+	*b.open--
+	return nil
+}
+
+// store makes layers of bytes and counts the blobs that are open.
+type store struct{ open int }
+
+func (s *store) layer(content, blob []byte) Layer {
+	return Layer{
+		Descriptor: ispec.Descriptor{MediaType: ispec.MediaTypeImageLayer, Digest: digest.FromBytes(blob), Size: int64(len(blob))},
+		DiffID:     digest.FromBytes(content),
+		Open: func(context.Context) (Blob, error) {
+			s.open++
+			return memoryBlob{bytes.NewReader(blob), &s.open}, nil
+		},
+	}
+}
+
+// image gives the layers uncompressed and in place, gzipped and by zstd, in turns.
+func (s *store) image(tars ...[]byte) []Layer {
+	var layers []Layer
+	for i, content := range tars {
+		blob := content
+		switch i % 3 {
+		case 1:
+			blob = gzipped(content)
+		case 2:
+			blob = zstandard(content)
+		}
+		l := s.layer(content, blob)
+		l.InPlace = true
+		layers = append(layers, l)
+	}
+	return layers
+}
+
+func gzipped(b []byte) []byte {
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	w.Write(b)
+	w.Close()
+	return out.Bytes()
+}
+
+func zstandard(b []byte) []byte {
+	w, err := zstd.NewWriter(nil)
+	if err != nil {
+		panic(err)
+	}
+	return w.EncodeAll(b, nil)
+}
+
+func tarsOf(layers []layer) [][]byte {
+	var tars [][]byte
+	for _, l := range layers {
+		tars = append(tars, l.tar())
+	}
+	return tars
+}
+
+// openImage merges layers with one worker, since the blobs' counter is plain.
+func openImage(tb testing.TB, o Options, tars ...[]byte) (*Tree, error) {
+	tb.Helper()
+	s := new(store)
+	o.SpoolDir, o.Workers = tb.TempDir(), 1
+	if o.Implied.IsZero() {
+		o.Implied = impliedTime
+	}
+	tree, err := Open(tb.Context(), s.image(tars...), o)
+	if err != nil {
+		if s.open != 0 {
+			tb.Errorf("%d blobs are open after the error %v", s.open, err)
+		}
+		return nil, err
+	}
+	tb.Cleanup(func() {
+		if err := tree.Close(); err != nil || s.open != 0 {
+			tb.Errorf("closing: %v, %d blobs are open", err, s.open)
+		}
+	})
+	return tree, nil
+}
+
+// mustList merges layers and lists the tree.
+func mustList(t *testing.T, layers ...layer) string {
+	t.Helper()
+	tree, err := openImage(t, Options{}, tarsOf(layers)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list(t, tree)
+}
+
+// list gives a line an entry: type and mode, what is not the default of owner,
+// time and xattrs, the path, then the content, the target or the first name.
+func list(tb testing.TB, tree export.Tree) string {
+	tb.Helper()
+	var out strings.Builder
+	first := map[export.LinkKey]string{}
+	err := tree.Walk(tb.Context(), func(e *export.Entry) error {
+		line, err := describe(tb.Context(), e)
+		if err != nil {
+			return err
+		}
+		if was, seen := first[e.Link]; seen && e.Link != (export.LinkKey{}) {
+			line += " => " + was
+		} else {
+			first[e.Link] = e.Path
+		}
+		out.WriteString(line + "\n")
+		return nil
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return out.String()
+}
+
+func describe(ctx context.Context, e *export.Entry) (string, error) {
+	letter := map[export.Type]string{
+		export.Regular: "f", export.Directory: "d", export.Symlink: "l",
+		export.CharDevice: "c", export.BlockDevice: "b", export.FIFO: "p",
+	}[e.Type]
+	line := fmt.Sprintf("%s%04o %q", letter, e.Mode, e.Path)
+	if e.UID != 0 || e.GID != 0 {
+		line += fmt.Sprintf(" %d:%d", e.UID, e.GID)
+	}
+	switch {
+	case e.MTime.Equal(impliedTime):
+		line += " implied"
+	case !e.MTime.Equal(entryTime):
+		line += fmt.Sprintf(" @%d.%09d", e.MTime.Unix(), e.MTime.Nanosecond())
+	}
+	if e.Xattrs != nil {
+		attrs, err := e.Xattrs(ctx)
+		if err != nil {
+			return "", err
+		}
+		for _, x := range attrs {
+			line += fmt.Sprintf(" {%q=%q}", x.Name, x.Value)
+		}
+	}
+	if e.Target != "" {
+		line += fmt.Sprintf(" -> %q", e.Target)
+	}
+	if e.Type == export.CharDevice || e.Type == export.BlockDevice {
+		line += fmt.Sprintf(" %d,%d", e.RdevMajor, e.RdevMinor)
+	}
+	if e.Open == nil {
+		return line, nil
+	}
+	body, err := e.Open(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer body.Close()
+	data, err := io.ReadAll(body)
+	if err == nil && int64(len(data)) != e.Size {
+		err = fmt.Errorf("%q has %d bytes, not %d", e.Path, len(data), e.Size)
+	}
+	if len(data) > 64 {
+		return line + " " + digest.FromBytes(data).Encoded()[:16], err
+	}
+	return line + fmt.Sprintf(" %q", data), err
+}
+
+// differences gives the lines that only one of two listings has.
+func differences(got, want string) string {
+	count := map[string]int{}
+	for line := range strings.Lines(want) {
+		count[line]++
+	}
+	var out strings.Builder
+	for line := range strings.Lines(got) {
+		if count[line]--; count[line] < 0 {
+			out.WriteString("  got  " + line)
+		}
+	}
+	for line := range strings.Lines(want) {
+		if count[line] > 0 {
+			count[line]--
+			out.WriteString("  want " + line)
+		}
+	}
+	if out.Len() == 0 && got != want {
+		return "  the same lines in another order\n"
+	}
+	return out.String()
+}

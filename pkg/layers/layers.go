@@ -1,0 +1,153 @@
+// Package layers shows the merged layers of an image as an export.Tree,
+// straight from the layer blobs: it mounts nothing and needs no privilege.
+//
+// Layers are inflated side by side into spool files that have no name, while
+// their headers are indexed and their digests verified. The merge then works on
+// the index alone, and bodies are read from the spool, or from an uncompressed
+// blob where it lies. The result is what containerd's overlayfs snapshotter
+// shows of the same layers; the doc comment of Open says where it is more.
+//
+// The package finds no image, talks to no daemon and writes no archive: where
+// blobs come from and where entries go is somebody else's business.
+package layers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// What Options leaves at zero.
+const (
+	// DefaultMaxEntries is four times the largest image that is known to be
+	// meant, and keeps the index below 1.6 GB.
+	DefaultMaxEntries = 4_000_000
+	// DefaultMaxBytes is more than any image that people run; a few KiB of
+	// zstd can inflate to more than any disk holds.
+	DefaultMaxBytes = 128 << 30
+	// DefaultMaxMetadata bounds what names, targets and xattrs add to the
+	// index: each may be 1 MiB long in a tar.
+	DefaultMaxMetadata = 512 << 20
+)
+
+// Errors that a caller may want to tell apart, by errors.Is.
+var (
+	// ErrMismatch is a blob or its content that is not what its digest says.
+	ErrMismatch = errors.New("digest mismatch")
+	// ErrLimit is an image beyond a limit of Options.
+	ErrLimit = errors.New("over the limit")
+)
+
+// Options adjusts Open; the zero value works.
+type Options struct {
+	// SpoolDir is the folder of the spool files; os.TempDir() where empty. It
+	// takes the inflated size of all layers that are not read in place.
+	SpoolDir string
+	// Workers is how many layers are inflated at a time; 0 is the cores.
+	Workers int
+	// Implied is the time of a directory that no layer names, or that a layer
+	// changes without naming it: in a view, such a directory has the time of
+	// unpacking. A caller who clamps times gives the clamp's, so that both come
+	// out the same. The zero value is 1970.
+	Implied time.Time
+	// MaxEntries bounds the entries of all layers together, directories that
+	// only a path mentions included; 0 is DefaultMaxEntries.
+	MaxEntries int64
+	// MaxBytes bounds the inflated bytes of all layers together, holes of
+	// sparse files included; 0 is DefaultMaxBytes.
+	MaxBytes int64
+	// MaxMetadata bounds the bytes of names, targets and xattrs of all layers
+	// together; 0 is DefaultMaxMetadata.
+	MaxMetadata int64
+}
+
+// Layer is one layer of an image.
+type Layer struct {
+	// Descriptor gives the blob's digest and size, both of which are verified.
+	// How it is compressed is read from the blob itself, as containerd does.
+	Descriptor ispec.Descriptor
+	// DiffID is the digest of the uncompressed tar, from the image's config.
+	DiffID digest.Digest
+	// Open gives the blob. This package closes it, at the end of Open or, where
+	// it is read in place, when the Tree is closed.
+	Open func(context.Context) (Blob, error)
+	// InPlace says that reading the blob here and there is cheap and that its
+	// bytes stay as they are until the Tree is closed, as in a local content
+	// store: an uncompressed blob is then not copied to the spool.
+	InPlace bool
+}
+
+// Blob is the bytes of a layer; containerd's content.ReaderAt is one.
+type Blob interface {
+	io.ReaderAt
+	io.Closer
+	Size() int64
+}
+
+// Report counts what Open read, and what it left out.
+type Report struct {
+	// Headers is the number of tar entries of all layers.
+	Headers int64 `json:"headers"`
+	// Inflated is the bytes of all layers' tars, Spooled those of them that
+	// were written to the spool.
+	Inflated int64 `json:"inflated"`
+	Spooled  int64 `json:"spooled"`
+	// Xattrs is the number of extended attributes that were left out since no
+	// Linux filesystem takes them: of a namespace that Linux has not, or
+	// "user." ones of something that is no file and no directory.
+	Xattrs int64 `json:"xattrsLeftOut"`
+}
+
+// Open reads the layers, the lowest first, and merges them by image-spec's
+// layer.md. No layer at all is an empty root. The Tree can be read until its
+// Close, which gives the spool back.
+//
+// A blob whose digest, size or diff ID is wrong, that is cut off or goes on
+// after its compressed stream, is an error that names the layer, its digest and
+// its diff ID; so is a malformed tar, a whiteout of ".", ".." or nothing, and a
+// hard link to nothing.
+//
+// Where layer.md leaves a choice, the tree is the one that containerd 2.4.2
+// unpacks with its overlayfs snapshotter: a directory that only a path mentions
+// takes the attributes of the one below it, or is 0755 and root's; a lower
+// symlink under which a layer puts a file without naming it becomes a
+// directory; a later hard link's owner, mode, time and xattrs become the
+// file's; a name repeated in one layer counts as it stands last; PAX global
+// headers say nothing; "SCHILY.xattr." names are taken as they are.
+//
+// It keeps what that unpacking loses: times before 1970 and after 2262,
+// "trusted." xattrs, the root's metadata, a capability under a later link,
+// attributes of children of a directory with a default ACL. It reads what that
+// refuses: hard links to lower layers and to later entries, a whiteout beside a
+// new entry of its name (which hides only what is below), an opaque root, GNU
+// sparse and contiguous files, long paths. A 0:0 character device is a device
+// and overlayfs's xattrs are xattrs: neither hides anything below it.
+func Open(ctx context.Context, layers []Layer, o Options) (*Tree, error) {
+	q := newQuota(o)
+	indexes, err := indexAll(ctx, layers, o, q)
+	var root *node
+	if err == nil {
+		root, err = mergeAll(indexes)
+	}
+	if err != nil {
+		return nil, errors.Join(err, closeSources(indexes))
+	}
+	t := &Tree{root: root, implied: o.Implied, report: q.report()}
+	if t.implied.IsZero() {
+		t.implied = time.Unix(0, 0)
+	}
+	for _, x := range indexes {
+		t.sources = append(t.sources, x.source)
+	}
+	return t, nil
+}
+
+// named says which layer an error is about.
+func (l Layer) named(number, of int, err error) error {
+	return fmt.Errorf("reading layer %d of %d (blob %s, diff ID %s): %w", number, of, l.Descriptor.Digest, l.DiffID, err)
+}

@@ -1,0 +1,58 @@
+package layers
+
+import (
+	"fmt"
+	"sync/atomic"
+)
+
+// quota counts over all layers, which are read side by side, and holds the
+// limits of Options.
+type quota struct {
+	maxEntries, maxBytes, maxMetadata int64
+
+	entries, bytes, metadata atomic.Int64
+	headers, spooled, xattrs atomic.Int64
+	inflated                 atomic.Int64
+}
+
+func newQuota(o Options) *quota {
+	orDefault := func(limit, standard int64) int64 {
+		if limit == 0 {
+			return standard
+		}
+		return limit
+	}
+	return &quota{
+		maxEntries:  orDefault(o.MaxEntries, DefaultMaxEntries),
+		maxBytes:    orDefault(o.MaxBytes, DefaultMaxBytes),
+		maxMetadata: orDefault(o.MaxMetadata, DefaultMaxMetadata),
+	}
+}
+
+func (q *quota) report() Report {
+	return Report{Headers: q.headers.Load(), Inflated: q.inflated.Load(), Spooled: q.spooled.Load(), Xattrs: q.xattrs.Load()}
+}
+
+// addEntry charges one node of the index and the bytes of its name.
+func (q *quota) addEntry(name string) error {
+	if q.entries.Add(1) > q.maxEntries {
+		return fmt.Errorf("%w of %d entries", ErrLimit, q.maxEntries)
+	}
+	return q.addMetadata(len(name))
+}
+
+func (q *quota) addMetadata(n int) error {
+	if q.metadata.Add(int64(n)) > q.maxMetadata {
+		return fmt.Errorf("%w of %d bytes of names, targets and xattrs", ErrLimit, q.maxMetadata)
+	}
+	return nil
+}
+
+// addBytes charges inflated bytes, or those of a sparse file's holes.
+func (q *quota) addBytes(n int64) error {
+	// n comes out of a header where a file is sparse: the sum must not wrap.
+	if n > q.maxBytes || q.bytes.Add(n) > q.maxBytes {
+		return fmt.Errorf("%w of %d inflated bytes", ErrLimit, q.maxBytes)
+	}
+	return nil
+}

@@ -1,0 +1,5 @@
+//go:build !linux && !windows
+
+package layers
+
+func openSpool(dir string) (*spool, error) { return unlinkedSpool(dir) }
