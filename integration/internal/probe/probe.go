@@ -30,10 +30,15 @@ type State struct {
 	NoFile uint64
 	// Terminal is whether standard output is one.
 	Terminal bool
+	// ReadOnly is whether the root filesystem is mounted so.
+	ReadOnly bool
 	// Mounts are the visible mounts by mount point.
 	Mounts map[string]Mount
 	// Namespaces are the names of /proc/self/ns with what they link to.
 	Namespaces map[string]string
+	// Limits are those of memory, cpu and pids, if a place that was asked for
+	// is a tree of cgroups.
+	Limits map[string]string
 	// Places are what was asked for, by path.
 	Places map[string]Place
 }
@@ -66,6 +71,11 @@ func Read(paths []string) (*State, error) {
 	for _, path := range paths {
 		if s.Places[path], err = readPlace(path); err != nil {
 			return nil, err
+		}
+		if path == cgroups {
+			if err := s.readLimits(); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return s, nil
@@ -115,6 +125,7 @@ func (s *State) readMounts() error {
 		}
 		s.Mounts[fields[4]] = Mount{Type: types[0], Options: fields[5]}
 	}
+	s.ReadOnly = strings.HasPrefix(s.Mounts["/"].Options, "ro")
 	return nil
 }
 
