@@ -65,6 +65,8 @@ func hintFor(err error) string {
 		reference *snapshot.ReferenceError
 		sn        *snapshot.SnapshotterError
 		store     *snapshot.StoreError
+		pull      *snapshot.PullError
+		archive   *snapshot.ArchiveError
 	)
 	switch {
 	case errors.As(err, &socket):
@@ -83,8 +85,44 @@ func hintFor(err error) string {
 		return "choose one of them with --snapshotter"
 	case errors.As(err, &store):
 		return storeHint(store)
+	case errors.As(err, &pull):
+		return pullHint(pull)
+	case errors.As(err, &archive):
+		return archiveHint(archive)
 	case errors.Is(err, ocispec.ErrNoArgs):
 		return "give the command behind --, as in: -- /bin/sh"
+	}
+	return ""
+}
+
+func pullHint(e *snapshot.PullError) string {
+	switch e.Reason() {
+	case snapshot.PullDenied:
+		return "log in with --creds USER or docker login; a name that does not exist is refused like this, too"
+	case snapshot.PullAbsent:
+		return "are name and tag right?"
+	case snapshot.PullBusy:
+		return "try again later; a registry may allow more to who logs in with --creds USER"
+	case snapshot.PullUnreachable:
+		return "is the registry's name right? A mirror is set in hosts.toml, see --hosts-dir"
+	case snapshot.PullPlainHTTP:
+		return "use --plain-http"
+	case snapshot.PullUntrusted:
+		return "name its authority as ca in hosts.toml, see --hosts-dir, or use --skip-verify"
+	case snapshot.PullDamaged:
+		return "try again; a proxy or a mirror may have damaged it"
+	case snapshot.PullCut:
+		return "try again: what has come is kept for a while"
+	}
+	return ""
+}
+
+func archiveHint(e *snapshot.ArchiveError) string {
+	switch {
+	case errors.Is(e, syscall.EISDIR):
+		return "a directory is read as oci:" + e.Path
+	case errors.Is(e, syscall.ENOTDIR):
+		return "a file is read as oci-archive:" + e.Path + " or docker-archive:" + e.Path
 	}
 	return ""
 }

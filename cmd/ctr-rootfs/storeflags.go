@@ -17,10 +17,11 @@ type storeFlags struct {
 	platform, pull                       string
 	timeout                              time.Duration
 	debug                                bool
+	registry                             *registryFlags
 }
 
 func newStoreFlags(flags *pflag.FlagSet, s streams) *storeFlags {
-	f := &storeFlags{streams: s}
+	f := &storeFlags{streams: s, registry: newRegistryFlags(flags, s)}
 	flags.StringVarP(&f.address, "address", "a", os.Getenv("CONTAINERD_ADDRESS"), "containerd's socket [$CONTAINERD_ADDRESS] (default \""+snapshot.DefaultAddress+"\")")
 	flags.StringVarP(&f.namespace, "namespace", "n", os.Getenv("CONTAINERD_NAMESPACE"), "containerd's namespace [$CONTAINERD_NAMESPACE] (default \"default\")")
 	flags.StringVar(&f.snapshotter, "snapshotter", os.Getenv("CONTAINERD_SNAPSHOTTER"), "snapshotter [$CONTAINERD_SNAPSHOTTER] (default the namespace's, else containerd's)")
@@ -35,7 +36,7 @@ func newStoreFlags(flags *pflag.FlagSet, s streams) *storeFlags {
 // open gives a view of SOURCE, and a func that removes it again and must be
 // called, also when ctx has ended by then.
 func (f *storeFlags) open(ctx context.Context, source string) (*snapshot.View, func() error, error) {
-	req, err := f.request(source)
+	req, err := f.request(ctx, source)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -96,7 +97,7 @@ func (f *storeFlags) log() error {
 	return snapshot.LogTo(nil)
 }
 
-func (f *storeFlags) request(source string) (snapshot.Request, error) {
+func (f *storeFlags) request(ctx context.Context, source string) (snapshot.Request, error) {
 	src, err := snapshot.ParseSource(source)
 	if err != nil {
 		return snapshot.Request{}, usageError{err}
@@ -113,7 +114,11 @@ func (f *storeFlags) request(source string) (snapshot.Request, error) {
 	if err := snapshot.CheckPlatform(f.platform); err != nil {
 		return snapshot.Request{}, usageError{err}
 	}
-	return snapshot.Request{Source: src, Platform: f.platform, Pull: pull, Stdin: f.in}, nil
+	registry, err := f.registry.registry(ctx, src.Kind == snapshot.ImageName && pull != snapshot.PullNever)
+	if err != nil {
+		return snapshot.Request{}, err
+	}
+	return snapshot.Request{Source: src, Platform: f.platform, Pull: pull, Registry: registry, Stdin: f.in}, nil
 }
 
 // locate chooses the store. An archive never goes into a daemon, whose image

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"strings"
 
-	"github.com/containerd/errdefs"
 )
 
 // ErrNotFound says that what SOURCE names is not there. Every error about a
@@ -64,25 +63,6 @@ func (e *MissingError) Error() string {
 }
 
 func (e *MissingError) Unwrap() error { return ErrNotFound }
-
-// PullError says why an image could not be pulled.
-type PullError struct {
-	Image string
-	Err   error
-}
-
-func (e *PullError) Error() string {
-	return fmt.Sprintf("pulling %q: %v", e.Image, e.Err)
-}
-
-// Unwrap gives the cause, and ErrNotFound beside it where the registry said
-// that it has no such image.
-func (e *PullError) Unwrap() []error {
-	if errdefs.IsNotFound(e.Err) {
-		return []error{e.Err, ErrNotFound}
-	}
-	return []error{e.Err}
-}
 
 // ArchiveError says what is wrong with an archive of images.
 type ArchiveError struct {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/errdefs"
@@ -102,22 +103,43 @@ func (s *Store) elsewhere(ctx context.Context, sess *session, src Source) error 
 }
 
 // pull fetches the image into the store, unpacking each layer beside the
-// download of the next.
+// download of the next. The name is given last: a pull that fails leaves
+// none. The documents come before the layers, so that nothing is fetched of an
+// image that does not have the platform.
 func (s *Store) pull(ctx context.Context, sess *session, req Request, want wanted) (*Image, error) {
 	s.opts.Notify(fmt.Sprintf("pulling %s for %s into %s", req.Source.Name, want.text, s.opts.Location))
 	name, err := s.snapshotter(ctx, sess)
 	if err != nil {
 		return nil, err
 	}
+	store := sess.client.ContentStore()
+	remote := req.Registry.remote(ctx, s.opts.Notify)
+	target, err := remote.documents(ctx, store, req.Source.Name, want)
+	if err != nil {
+		return nil, failed(ctx, remote, store, &PullError{Image: req.Source.Name, Err: err})
+	}
+	if _, err := choose(ctx, store, req.Source.Name, []ispec.Descriptor{target}, want); err != nil {
+		return nil, err
+	}
 	_, err = sess.client.Pull(ctx, req.Source.Name,
+		containerd.WithResolver(remote),
 		containerd.WithPlatformMatcher(want.match),
 		containerd.WithPullUnpack,
 		containerd.WithPullSnapshotter(name))
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		return nil, &PullError{Image: req.Source.Name, Err: err}
+		return nil, failed(ctx, remote, store, &PullError{Image: req.Source.Name, Err: err})
 	}
 	return stored(ctx, sess, req.Source, want)
+}
+
+// failed tidies up after a pull and gives its error, or the reason for which
+// ctx ended.
+func failed(ctx context.Context, remote *remote, store content.Store, err *PullError) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if tidying := remote.discardDamaged(ctx, store); tidying != nil {
+		return errors.Join(err, tidying)
+	}
+	return err
 }

@@ -22,6 +22,8 @@ type Request struct {
 	// Platform is "os/arch[/variant]"; this host's where it is empty.
 	Platform string
 	Pull     Pull
+	// Registry says how the image's registry is reached where it is pulled.
+	Registry Registry
 	// Stdin is read where Source names "-".
 	Stdin io.Reader
 }

@@ -1,0 +1,174 @@
+package snapshot
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/containerd/v2/core/remotes"
+	"github.com/containerd/containerd/v2/core/remotes/docker"
+	"github.com/containerd/containerd/v2/core/remotes/docker/config"
+	"github.com/containerd/errdefs"
+	"github.com/containerd/log"
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/sirupsen/logrus"
+)
+
+// DefaultHostsDir is where containerd's own clients look for hosts.toml.
+const DefaultHostsDir = "/etc/containerd/certs.d"
+
+// Registry says how registries are reached. The zero value reaches them by
+// HTTPS (those on this host also without), with what docker's config.json
+// knows of them.
+type Registry struct {
+	// HostsDir holds a folder with a hosts.toml, or with certificates, for
+	// each registry, in containerd's form; empty for none.
+	HostsDir string
+	// PlainHTTP speaks HTTP to registries for which hosts.toml says nothing.
+	PlainHTTP bool
+	// SkipVerify takes any certificate.
+	SkipVerify bool
+	// User and Password are for the registry that an image's name begins
+	// with, and for no mirror of it; docker's config.json is then not asked
+	// for that registry.
+	User, Password string
+}
+
+// remote is one image in its registry. It keeps what it was asked for, so
+// that a pull that failed can be explained and tidied up.
+type remote struct {
+	remotes.Resolver
+
+	mu      sync.Mutex
+	fetched []ispec.Descriptor
+}
+
+// remote gives access to an image; notify is told when a registry has to be
+// waited for.
+func (r Registry) remote(ctx context.Context, notify func(string)) *remote {
+	return &remote{Resolver: docker.NewResolver(docker.ResolverOptions{Hosts: r.hosts(ctx, notify)})}
+}
+
+// hosts finds the hosts that serve a registry: its mirrors in the order of
+// hosts.toml, then the registry itself.
+func (r Registry) hosts(ctx context.Context, notify func(string)) docker.RegistryHosts {
+	creds := newCredentials(ctx, r)
+	options := config.HostOptions{}
+	if r.HostsDir != "" {
+		options.HostDir = config.HostDirFromRoot(r.HostsDir)
+	}
+	if r.PlainHTTP {
+		options.DefaultScheme = "http"
+	}
+	if r.SkipVerify {
+		options.DefaultTLS = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // it is what --skip-verify asks for
+	}
+	return func(registry string) ([]docker.RegistryHost, error) {
+		complaints := &complaints{}
+		hosts, err := config.ConfigureHosts(complaints.heard(ctx), options)(registry)
+		if err == nil {
+			err = complaints.first
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading the configuration of registry %q in %q: %w", registry, r.HostsDir, err)
+		}
+		for i := range hosts {
+			own, tries := i == len(hosts)-1, mirrorTries
+			if own {
+				tries = maxTries
+			}
+			client := *hosts[i].Client
+			client.Transport = newRetrying(client.Transport, tries, notify)
+			hosts[i].Client = &client
+			hosts[i].Authorizer = docker.NewDockerAuthorizer(
+				docker.WithAuthClient(&client),
+				docker.WithAuthHeader(hosts[i].Header),
+				docker.WithAuthCreds(creds.forHost(own)))
+		}
+		return hosts, nil
+	}
+}
+
+// complaints makes errors of what containerd logs as one: a hosts.toml that
+// does not parse, after which it would go on without the mirrors and
+// authorities that the file names.
+type complaints struct{ first error }
+
+func (c *complaints) heard(ctx context.Context) context.Context {
+	logger := logrus.New()
+	logger.SetOutput(io.Discard)
+	logger.AddHook(c)
+	return log.WithLogger(ctx, logrus.NewEntry(logger))
+}
+
+// Levels makes complaints a hook of containerd's logger.
+func (c *complaints) Levels() []logrus.Level { return []logrus.Level{logrus.ErrorLevel} }
+
+// Fire keeps the first error.
+func (c *complaints) Fire(entry *logrus.Entry) error {
+	if err, ok := entry.Data[logrus.ErrorKey].(error); ok && c.first == nil {
+		c.first = fmt.Errorf("%s: %w", entry.Message, err)
+	}
+	return nil
+}
+
+// Fetcher is that of the registry, and notes what is asked for.
+func (r *remote) Fetcher(ctx context.Context, ref string) (remotes.Fetcher, error) {
+	fetcher, err := r.Resolver.Fetcher(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	return remotes.FetcherFunc(func(ctx context.Context, desc ispec.Descriptor) (io.ReadCloser, error) {
+		r.mu.Lock()
+		r.fetched = append(r.fetched, desc)
+		r.mu.Unlock()
+		return fetcher.Fetch(ctx, desc)
+	}), nil
+}
+
+// documents fetches the manifest and config for the wanted platform, and the
+// index above them, but no layer.
+func (r *remote) documents(ctx context.Context, store content.Store, name string, want wanted) (ispec.Descriptor, error) {
+	_, target, err := r.Resolve(ctx, name)
+	if errdefs.IsNotFound(err) {
+		err = fmt.Errorf("%w: %w", errAbsent, err)
+	}
+	if err != nil {
+		return target, err
+	}
+	fetcher, err := r.Fetcher(ctx, name)
+	if err != nil {
+		return target, err
+	}
+	noLayers := images.HandlerFunc(func(_ context.Context, desc ispec.Descriptor) ([]ispec.Descriptor, error) {
+		if images.IsLayerType(desc.MediaType) {
+			return nil, images.ErrSkipDesc
+		}
+		return nil, nil
+	})
+	children := images.FilterPlatforms(images.ChildrenHandler(store), want.match)
+	return target, images.Dispatch(ctx, images.Handlers(noLayers, remotes.FetchHandler(store, fetcher), children), nil, target)
+}
+
+// discardDamaged removes what was fetched whole and not taken: bytes with
+// another digest than the manifest says. The store would go on from them at
+// the next try.
+func (r *remote) discardDamaged(ctx context.Context, store content.Store) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, desc := range r.fetched {
+		ref := remotes.MakeRefKey(ctx, desc)
+		status, err := store.Status(ctx, ref)
+		if err != nil || status.Offset < desc.Size {
+			continue // it is taken, was never begun, or can be resumed
+		}
+		if err := store.Abort(ctx, ref); err != nil {
+			return fmt.Errorf("discarding blob %s: %w", desc.Digest, err)
+		}
+	}
+	return nil
+}

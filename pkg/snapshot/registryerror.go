@@ -1,0 +1,162 @@
+package snapshot
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/containerd/containerd/v2/core/remotes/docker"
+	remoteerrors "github.com/containerd/containerd/v2/core/remotes/errors"
+	"github.com/containerd/errdefs"
+)
+
+// PullReason is why a pull failed, as far as it helps to know what to do.
+type PullReason int
+
+// The reasons that are told apart; the zero value is any other.
+const (
+	// PullDenied: the registry wants a user, or another one.
+	PullDenied PullReason = iota + 1
+	// PullAbsent: the registry has no such image.
+	PullAbsent
+	// PullBusy: the registry refuses requests for now.
+	PullBusy
+	// PullUnreachable: no registry answers at its address.
+	PullUnreachable
+	// PullPlainHTTP: the registry speaks HTTP, not HTTPS.
+	PullPlainHTTP
+	// PullUntrusted: the registry's certificate is signed by nobody known.
+	PullUntrusted
+	// PullDamaged: what was sent is not what the manifest names.
+	PullDamaged
+	// PullCut: the connection broke, again and again.
+	PullCut
+)
+
+// PullError says why an image could not be pulled.
+type PullError struct {
+	Image string
+	Err   error
+}
+
+// Error gives the cause in plain words. Only hosts of addresses are in it: a
+// redirected address can carry a signature that is as good as a password.
+func (e *PullError) Error() string {
+	return fmt.Sprintf("pulling %q: %s", e.Image, e.cause())
+}
+
+// Unwrap gives the cause, and ErrNotFound beside it where the registry said
+// that it has no such image.
+func (e *PullError) Unwrap() []error {
+	if e.Reason() == PullAbsent {
+		return []error{e.Err, ErrNotFound}
+	}
+	return []error{e.Err}
+}
+
+// errAbsent tells a name that the registry does not have from a part of an
+// image that it should have.
+var errAbsent = errors.New("no such image")
+
+// Reason tells the kinds of failure apart.
+func (e *PullError) Reason() PullReason {
+	var busy *busyError
+	var network *net.OpError
+	var dns *net.DNSError
+	switch {
+	case errors.Is(e.Err, docker.ErrInvalidAuthorization), e.status() == http.StatusUnauthorized, e.status() == http.StatusForbidden:
+		return PullDenied
+	case errors.Is(e.Err, errAbsent):
+		return PullAbsent
+	case errors.As(e.Err, &busy), e.status() >= http.StatusInternalServerError:
+		return PullBusy
+	case plainHTTP(e.Err):
+		return PullPlainHTTP
+	case untrusted(e.Err):
+		return PullUntrusted
+	case damaged(e.Err) != "":
+		return PullDamaged
+	case errors.Is(e.Err, errCut), errors.Is(e.Err, io.ErrUnexpectedEOF):
+		return PullCut
+	case errors.As(e.Err, &dns), errors.As(e.Err, &network):
+		return PullUnreachable
+	}
+	return 0
+}
+
+// status is the HTTP status with which the registry answered, or 0.
+func (e *PullError) status() int {
+	var answer remoteerrors.ErrUnexpectedStatus
+	if errors.As(e.Err, &answer) {
+		return answer.StatusCode
+	}
+	return 0
+}
+
+func (e *PullError) cause() string {
+	switch e.Reason() {
+	case PullDenied:
+		if e.status() != 0 {
+			return fmt.Sprintf("the registry refuses access (%d %s)", e.status(), http.StatusText(e.status()))
+		}
+		return "the registry refuses access without a user"
+	case PullAbsent:
+		return "the registry has no such image"
+	case PullBusy:
+		var busy *busyError
+		if errors.As(e.Err, &busy) {
+			return fmt.Sprintf("the registry refuses requests (%v)", busy)
+		}
+		return fmt.Sprintf("the registry is out of order (%d %s)", e.status(), http.StatusText(e.status()))
+	case PullPlainHTTP:
+		return "the registry speaks plain HTTP, not HTTPS"
+	case PullDamaged:
+		return "the registry sent something else than the manifest says: " + damaged(e.Err)
+	case PullCut:
+		return "the connection to the registry was cut again and again"
+	}
+	return withoutAddress(e.Err)
+}
+
+// plainHTTP says whether TLS was tried on a port that does not speak it.
+func plainHTTP(err error) bool {
+	var header tls.RecordHeaderError
+	return errors.As(err, &header) || errors.Is(err, http.ErrSchemeMismatch)
+}
+
+func untrusted(err error) bool {
+	var verification *tls.CertificateVerificationError
+	var authority x509.UnknownAuthorityError
+	return errors.As(err, &verification) || errors.As(err, &authority)
+}
+
+// damaged gives what the store said of bytes that it did not take, in whose
+// errors nothing but the text tells this case from others, the more so when
+// they come from a daemon.
+func damaged(err error) string {
+	for _, sign := range []string{"unexpected commit digest", "unexpected commit size", "read exceeds expected size", "read past expected size"} {
+		if _, rest, found := strings.Cut(err.Error(), sign); found {
+			return strings.TrimPrefix(sign, "unexpected commit ") + strings.TrimSuffix(rest, ": "+errdefs.ErrFailedPrecondition.Error())
+		}
+	}
+	return ""
+}
+
+// withoutAddress is an error's text with hosts in the place of addresses.
+func withoutAddress(err error) string {
+	var request *url.Error
+	if !errors.As(err, &request) {
+		return err.Error()
+	}
+	host := "an address that is none"
+	if u, err := url.Parse(request.URL); err == nil {
+		host = u.Host
+	}
+	return host + ": " + request.Err.Error()
+}

@@ -1,0 +1,184 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	// maxTries is how often a request is made of a registry. A mirror that
+	// fails is not waited for: the next host is asked.
+	maxTries, mirrorTries = 5, 1
+	// firstWait doubles with each try: 0.5, 1, 2 and 4 seconds.
+	firstWait = 500 * time.Millisecond
+	// maxRetryAfter is the longest that a registry may ask to wait. Public
+	// ones ask for hours when a quota is used up: then it is better to fail.
+	maxRetryAfter = 30 * time.Second
+	// maxWaiting bounds all the waits of one pull.
+	maxWaiting = 2 * time.Minute
+)
+
+// busyError says that a registry went on refusing requests for now.
+type busyError struct {
+	code int
+	// after is how long the registry asks to wait, 0 where it does not say.
+	after time.Duration
+}
+
+func (e *busyError) Error() string {
+	if e.after > 0 {
+		return fmt.Sprintf("%d %s, for another %s", e.code, http.StatusText(e.code), e.after)
+	}
+	return fmt.Sprintf("%d %s", e.code, http.StatusText(e.code))
+}
+
+// retrying makes requests again that a registry refuses for now, or whose
+// connection breaks, with growing waits; and lets whoever reads a body that
+// breaks know that it can be resumed. containerd's resolver repeats some of
+// them too, but at once, which no registry's limit survives.
+type retrying struct {
+	next http.RoundTripper
+	// tries is how often a request is made.
+	tries  int
+	notify func(string)
+	// wait sleeps, or gives the reason for which ctx ended.
+	wait func(ctx context.Context, d time.Duration) error
+
+	mu     sync.Mutex
+	waited time.Duration
+}
+
+func newRetrying(next http.RoundTripper, tries int, notify func(string)) *retrying {
+	return &retrying{next: next, tries: tries, notify: notify, wait: sleep}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
+	backoff := firstWait
+	for try := 1; ; try++ {
+		resp, err := t.next.RoundTrip(req)
+		cause := passing(resp, err)
+		if cause == nil {
+			return resumable(resp), err
+		}
+		if resp != nil {
+			// The cause says all that the body could.
+			if err := resp.Body.Close(); err != nil {
+				return nil, err
+			}
+		}
+		delay := backoff
+		var busy *busyError
+		if errors.As(cause, &busy) && busy.after > 0 {
+			delay = busy.after
+		}
+		next, again := repeated(req)
+		if try == t.tries || !again || !t.affords(delay) {
+			return nil, cause
+		}
+		t.notify(fmt.Sprintf("%s: %v: trying again in %s", req.URL.Host, cause, delay))
+		if err := t.wait(req.Context(), delay); err != nil {
+			return nil, err
+		}
+		req, backoff = next, 2*backoff
+	}
+}
+
+// affords takes a wait from the pull's budget.
+func (t *retrying) affords(delay time.Duration) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if delay > maxRetryAfter || t.waited+delay > maxWaiting {
+		return false
+	}
+	t.waited += delay
+	return true
+}
+
+// passing gives the reason for which a request is worth another try, or nil.
+func passing(resp *http.Response, err error) error {
+	switch {
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("%w: %w", errCut, err)
+	case err != nil:
+		return nil
+	}
+	switch resp.StatusCode {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return &busyError{code: resp.StatusCode, after: retryAfter(resp.Header.Get("Retry-After"))}
+	}
+	return nil
+}
+
+// retryAfter reads the header of that name: seconds, or a date (RFC 9110,
+// 10.2.3); 0 where there is none.
+func retryAfter(value string) time.Duration {
+	if seconds, err := strconv.Atoi(value); err == nil && seconds > 0 {
+		return time.Duration(seconds) * time.Second
+	}
+	if date, err := http.ParseTime(value); err == nil {
+		return max(time.Until(date).Round(time.Second), 0)
+	}
+	return 0
+}
+
+// repeated gives the request once more, where its body can be had again.
+func repeated(req *http.Request) (*http.Request, bool) {
+	if req.Body == nil || req.Body == http.NoBody {
+		return req, true
+	}
+	if req.GetBody == nil {
+		return nil, false
+	}
+	body, err := req.GetBody()
+	if err != nil {
+		return nil, false
+	}
+	again := req.Clone(req.Context())
+	again.Body = body
+	return again, true
+}
+
+// errCut says that a connection ended too early.
+var errCut = errors.New("the connection was cut")
+
+// resumable makes every way in which a body can break the one that
+// containerd's fetcher resumes.
+func resumable(resp *http.Response) *http.Response {
+	if resp != nil && resp.StatusCode < http.StatusMultipleChoices {
+		resp.Body = cutBody{resp.Body, resp.Request.Context().Err}
+	}
+	return resp
+}
+
+type cutBody struct {
+	io.ReadCloser
+	// cancelled gives why the request was ended by ourselves, or nil.
+	cancelled func() error
+}
+
+func (b cutBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF && b.cancelled() == nil {
+		return n, io.ErrUnexpectedEOF
+	}
+	return n, err
+}
