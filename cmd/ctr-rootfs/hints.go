@@ -67,6 +67,8 @@ func hintFor(err error) string {
 		store     *snapshot.StoreError
 		pull      *snapshot.PullError
 		archive   *snapshot.ArchiveError
+
+		incomplete *snapshot.IncompleteError
 	)
 	switch {
 	case errors.As(err, &socket):
@@ -77,8 +79,10 @@ func hintFor(err error) string {
 		return "choose one of them with --platform"
 	case errors.As(err, &missing):
 		return "leave out --pull never to pull it"
+	case errors.As(err, &incomplete):
+		return "leave out --pull never to pull it"
 	case errors.As(err, &content):
-		return "use --pull always to pull them again"
+		return contentHint(content)
 	case errors.As(err, &reference):
 		return "name one of them behind the path, as PATH:NAME"
 	case errors.As(err, &sn):
@@ -93,6 +97,13 @@ func hintFor(err error) string {
 		return "give the command behind --, as in: -- /bin/sh"
 	}
 	return ""
+}
+
+func contentHint(e *snapshot.ContentError) string {
+	if len(e.Others) > 0 {
+		return fmt.Sprintf("use --snapshotter %s, or --pull always to pull them again", e.Others[0])
+	}
+	return "use --pull always to pull them again"
 }
 
 func pullHint(e *snapshot.PullError) string {
@@ -112,7 +123,7 @@ func pullHint(e *snapshot.PullError) string {
 	case snapshot.PullDamaged:
 		return "try again; a proxy or a mirror may have damaged it"
 	case snapshot.PullCut:
-		return "try again: what has come is kept for a while"
+		return "try again"
 	}
 	return ""
 }

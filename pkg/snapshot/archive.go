@@ -8,12 +8,17 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/containerd/v2/core/images/archive"
-	"github.com/containerd/containerd/v2/pkg/archive/compression"
 	"github.com/containerd/errdefs"
+	"github.com/containerd/platforms"
+	"github.com/distribution/reference"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/opencontainers/go-digest"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
@@ -52,6 +57,8 @@ func readable(err error) error {
 		return fmt.Errorf("it is no image archive: %w", err)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("it is cut off: %w", err)
+	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader), errors.Is(err, zstd.ErrCRCMismatch):
+		return fmt.Errorf("its compression is damaged: %w", err)
 	case errdefs.IsNotFound(err):
 		return fmt.Errorf("it is incomplete: %w", err)
 	}
@@ -61,21 +68,12 @@ func readable(err error) error {
 // fromArchive reads an OCI archive or docker's, of which the latter is turned
 // into a manifest and an index on the way.
 func fromArchive(ctx context.Context, store content.Store, req Request, want wanted) (*Image, error) {
-	file := req.Stdin
-	if req.Source.Name != "-" {
-		f, err := os.Open(req.Source.Name)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		file = f
-	}
-	plain, err := compression.DecompressStream(file)
+	file, err := opened(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	defer plain.Close()
-	desc, err := archive.ImportIndex(ctx, store, plain)
+	defer file.Close()
+	desc, err := ingest(ctx, store, file)
 	if err != nil {
 		return nil, err
 	}
@@ -88,6 +86,47 @@ func fromArchive(ctx context.Context, store content.Store, req Request, want wan
 		return nil, err
 	}
 	return choose(ctx, store, req.Source.String(), targets, want)
+}
+
+func opened(ctx context.Context, req Request) (io.ReadCloser, error) {
+	if req.Source.Name == "-" {
+		return cancellable(ctx, req.Stdin), nil
+	}
+	return os.Open(req.Source.Name)
+}
+
+// ingest reads the archive to its very end, where a compressor's checksum
+// stands and a writer to a pipe wants to be done, and gives its index.
+func ingest(ctx context.Context, store content.Store, file io.Reader) (desc ispec.Descriptor, err error) {
+	if err := discardBegun(ctx, store); err != nil {
+		return desc, err
+	}
+	plain, err := decompressed(file)
+	if err != nil {
+		return desc, err
+	}
+	defer plain.Close()
+	if desc, err = archive.ImportIndex(ctx, store, plain); err != nil {
+		return desc, err
+	}
+	_, err = io.Copy(io.Discard, plain)
+	return desc, err
+}
+
+// discardBegun removes the files that a killed import left half written:
+// containerd goes on writing behind what is there of a file of that name, and
+// every archive has an index.json. Nobody else imports: the store is locked.
+func discardBegun(ctx context.Context, store content.Store) error {
+	begun, err := store.ListStatuses(ctx, "ref~=^tar-")
+	if err != nil {
+		return fmt.Errorf("listing what a former import left: %w", err)
+	}
+	for _, status := range begun {
+		if err := store.Abort(ctx, status.Ref); err != nil && !errdefs.IsNotFound(err) {
+			return fmt.Errorf("discarding %q of a former import: %w", status.Ref, err)
+		}
+	}
+	return nil
 }
 
 // referenced gives the manifests of an archive's index that Source's
@@ -105,10 +144,12 @@ func referenced(index ispec.Index, src Source) ([]ispec.Descriptor, error) {
 		}
 	}
 	if src.Ref != "" {
-		if byName[src.Ref] == nil {
-			return nil, &ReferenceError{Path: src.Name, Ref: src.Ref, Have: names}
+		for _, ref := range spellings(src.Ref) {
+			if byName[ref] != nil {
+				return byName[ref], nil
+			}
 		}
-		return byName[src.Ref], nil
+		return nil, &ReferenceError{Path: src.Name, Ref: src.Ref, Have: names}
 	}
 	if several(index.Manifests) {
 		return nil, &ReferenceError{Path: src.Name, Have: names}
@@ -116,8 +157,27 @@ func referenced(index ispec.Index, src Source) ([]ispec.Descriptor, error) {
 	return index.Manifests, nil
 }
 
-// namesOf gives the names by which a manifest of an archive may be asked for.
+// spellings gives a reference as it was typed, and as docker would write it.
+func spellings(ref string) []string {
+	all := []string{ref}
+	if named, err := reference.ParseDockerRef(ref); err == nil && named.String() != ref {
+		all = append(all, named.String())
+	}
+	return all
+}
+
+// namesOf gives the names by which a manifest of an archive may be asked for;
+// one that has none goes by its digest.
 func namesOf(m ispec.Descriptor) []string {
+	if names := annotated(m); len(names) > 0 {
+		return names
+	}
+	return []string{m.Digest.String()}
+}
+
+// annotated gives the whole name, which containerd and docker write, and the
+// reference, which may be the tag alone (image-spec, annotations.md).
+func annotated(m ispec.Descriptor) []string {
 	var names []string
 	for _, key := range []string{images.AnnotationImageName, ispec.AnnotationRefName} {
 		name := m.Annotations[key]
@@ -132,16 +192,21 @@ func namesOf(m ispec.Descriptor) []string {
 // two names is one; manifests for different platforms under one name, or
 // under none, are one.
 func several(manifests []ispec.Descriptor) bool {
-	if len(manifests) < 2 {
-		return false
-	}
-	first := manifests[0]
-	for _, m := range manifests[1:] {
-		same := m.Digest == first.Digest
-		sibling := m.Platform != nil && first.Platform != nil && fmt.Sprint(namesOf(m)) == fmt.Sprint(namesOf(first))
-		if !same && !sibling {
+	byPlatform := make(map[string]digest.Digest)
+	for _, m := range manifests {
+		first := manifests[0]
+		if m.Digest == first.Digest {
+			continue
+		}
+		if m.Platform == nil || first.Platform == nil || !slices.Equal(annotated(m), annotated(first)) {
 			return true
 		}
+		byPlatform[platforms.Format(*first.Platform)] = first.Digest
+		key := platforms.Format(*m.Platform)
+		if other, found := byPlatform[key]; found && other != m.Digest {
+			return true
+		}
+		byPlatform[key] = m.Digest
 	}
 	return false
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
-
 )
 
 // ErrNotFound says that what SOURCE names is not there. Every error about a
@@ -113,14 +112,32 @@ func (e *SnapshotterError) Error() string {
 // layers nor its snapshots are there.
 type ContentError struct {
 	Image, Snapshotter string
-	Err                error
+	// Others are snapshotters of the store that have the image unpacked.
+	Others []string
+	Err    error
 }
 
 func (e *ContentError) Error() string {
-	return fmt.Sprintf("unpacking image %q for snapshotter %q: its layers are not in the store: %v", e.Image, e.Snapshotter, e.Err)
+	if len(e.Others) > 0 {
+		return fmt.Sprintf("unpacking image %q for snapshotter %q: its layers are not in the store, but unpacked for snapshotter %s", e.Image, e.Snapshotter, quoted(e.Others))
+	}
+	return fmt.Sprintf("unpacking image %q for snapshotter %q: its layers are not in the store, neither packed nor unpacked", e.Image, e.Snapshotter)
 }
 
 func (e *ContentError) Unwrap() []error { return []error{e.Err, ErrNotFound} }
+
+// IncompleteError says that an image is named in the store without the
+// manifest or config for the platform, and that it was not to be pulled.
+type IncompleteError struct {
+	Image, Store string
+	Err          error
+}
+
+func (e *IncompleteError) Error() string {
+	return fmt.Sprintf("finding image %q in %s: its name is there, its content is not: %v", e.Image, e.Store, e.Err)
+}
+
+func (e *IncompleteError) Unwrap() []error { return []error{e.Err, ErrNotFound} }
 
 // StoreError says why the embedded store in Dir cannot be used.
 type StoreError struct {

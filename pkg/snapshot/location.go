@@ -85,7 +85,8 @@ func socketPath(address string) string {
 	return strings.TrimPrefix(address, "unix://")
 }
 
-// knownSockets lists where other distributions of containerd listen.
+// knownSockets lists where other distributions of containerd listen, and that
+// of this user.
 func knownSockets() []string {
 	known := []string{
 		"/run/k3s/containerd/containerd.sock",
@@ -93,8 +94,24 @@ func knownSockets() []string {
 		"/var/snap/microk8s/common/run/containerd.sock",
 		"/run/docker/containerd/containerd.sock",
 	}
-	if runtime := os.Getenv("XDG_RUNTIME_DIR"); runtime != "" {
-		known = append(known, filepath.Join(runtime, "containerd", "containerd.sock"))
+	runtime := os.Getenv("XDG_RUNTIME_DIR")
+	if runtime == "" {
+		runtime = fmt.Sprintf("/run/user/%d", os.Getuid())
+	}
+	known = append(known, filepath.Join(runtime, "containerd", "containerd.sock"))
+	if rootless := rootlessSocket(runtime); rootless != "" {
+		known = append(known, rootless)
 	}
 	return known
+}
+
+// rootlessSocket gives the socket of a rootless containerd: it has the default
+// name, but in the mount namespace that RootlessKit made, whose process is
+// noted in its state directory.
+func rootlessSocket(runtime string) string {
+	pid, err := os.ReadFile(filepath.Join(runtime, "containerd-rootless", "child_pid"))
+	if err != nil {
+		return "" // there is none: all this is a guess at what the user may mean
+	}
+	return filepath.Join("/proc", strings.TrimSpace(string(pid)), "root", DefaultAddress)
 }

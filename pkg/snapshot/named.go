@@ -38,6 +38,9 @@ func (s *Store) named(ctx context.Context, sess *session, req Request, want want
 			return nil, err
 		}
 	}
+	if req.Pull == PullNever && !errors.Is(err, errNoName) {
+		return nil, &IncompleteError{Image: req.Source.Name, Store: s.opts.Location.String(), Err: err}
+	}
 	if req.Pull == PullNever {
 		return nil, &MissingError{Image: req.Source.Name, Store: s.opts.Location.String()}
 	}

@@ -139,7 +139,7 @@ func (v *View) prepare(ctx context.Context, sess *session) ([]mount.Mount, error
 	image := containerd.NewImageWithPlatform(sess.client, record, platforms.All)
 	if err := image.Unpack(ctx, v.Snapshotter); err != nil {
 		if errdefs.IsNotFound(err) {
-			return nil, &ContentError{Image: v.Image.Name, Snapshotter: v.Snapshotter, Err: err}
+			return nil, v.unpackable(ctx, sess, err)
 		}
 		return nil, fmt.Errorf("unpacking image %q: %w", v.Image.Name, err)
 	}
