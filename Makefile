@@ -19,10 +19,11 @@ build: ## Build bin/ctr-rootfs
 demo: build ## Export a small image and run it as a bundle, with no daemon and no registry (root)
 	@integration/demo/run
 
+# The integration tests watch the host's mounts: one package at a time.
 .PHONY: test
 test: deps $(if $(ROOT),tools) ## Run every test that this user can run: all of them as root
 	go test $(TEST_FLAGS) ./...
-	cd integration && RACE=1 go test $(TEST_FLAGS) -p 1 ./... # they watch the host's mounts: one package at a time
+	cd integration && RACE=1 go test $(TEST_FLAGS) -p 1 ./...
 	@$(if $(ROOT),true,echo 'Left out without root: mounts, devices, daemons and runtimes. All of it: sudo env PATH="$$PATH" make test')
 
 .PHONY: deps
