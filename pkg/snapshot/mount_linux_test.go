@@ -170,6 +170,51 @@ func TestOpenRootUnknownType(t *testing.T) {
 	}
 }
 
+// TestInodesAreStable has layers on two filesystems, and the kernel forget what
+// it knows of them.
+func TestInodesAreStable(t *testing.T) {
+	needRoot(t)
+	var layers []string
+	for _, name := range []string{"a", "b"} {
+		dir := t.TempDir()
+		if err := unix.Mount("tmpfs", dir, "tmpfs", 0, ""); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := unix.Unmount(dir, 0); err != nil {
+				t.Error(err)
+			}
+		})
+		write(t, filepath.Join(dir, "shared", name, "file"), name)
+		layers = append(layers, dir)
+	}
+	root, err := openRoot(context.Background(), []mount.Mount{overlayOf(layers)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	inode := func(name string) uint64 {
+		var st unix.Stat_t
+		if err := unix.Fstatat(int(root.Fd()), name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+			t.Fatal(err)
+		}
+		return st.Ino
+	}
+	names := []string{"shared", "shared/a", "shared/b"}
+	before := make(map[string]uint64)
+	for _, name := range names {
+		before[name] = inode(name)
+	}
+	if err := os.WriteFile("/proc/sys/vm/drop_caches", []byte("2"), 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if now := inode(name); now != before[name] {
+			t.Errorf("%s: inode %d, and %d when it was read again", name, before[name], now)
+		}
+	}
+}
+
 func TestOpenRootSingleLayer(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "file"), "text")
@@ -210,7 +255,7 @@ func TestOpenRootFails(t *testing.T) {
 
 func TestParseOverlay(t *testing.T) {
 	got, err := parseOverlay([]string{"workdir=/w", "upperdir=/up", "volatile", "index=off", "userxattr", `lowerdir=/b:/with\:colon:/a`})
-	want := overlayMount{lower: []string{"/up", "/b", "/with:colon", "/a"}, options: []string{"index=off", "userxattr"}}
+	want := overlayMount{lower: []string{"/up", "/b", "/with:colon", "/a"}, options: []string{"index=off", "userxattr", stableInodes}}
 	if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("parseOverlay = %v, %v; want %v", got, err, want)
 	}

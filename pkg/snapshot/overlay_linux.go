@@ -26,6 +26,11 @@ type overlayMount struct {
 	options []string
 }
 
+// stableInodes keeps the inode numbers of directories the same when the kernel
+// forgets them and reads them again, also where the layers lie on several
+// filesystems: a walk that comes back to a directory compares them.
+const stableInodes = "xino=on"
+
 // parseOverlay reads the mount options of a snapshotter. An upper directory
 // becomes the topmost layer: a snapshot is read, never mounted writable.
 func parseOverlay(options []string) (overlayMount, error) {
@@ -40,11 +45,14 @@ func parseOverlay(options []string) (overlayMount, error) {
 			upper = []string{value}
 		case "workdir", "volatile", "ro", "rw":
 			// They are about writing.
+		case "xino":
+			// See stableInodes.
 		default:
 			o.options = append(o.options, option)
 		}
 	}
 	o.lower = append(upper, o.lower...)
+	o.options = append(o.options, stableInodes)
 	if len(o.lower) == 0 {
 		return o, fmt.Errorf("parsing overlay options %q: no layers", options)
 	}
