@@ -69,7 +69,7 @@ func userStarts(t *testing.T) map[string]start {
 		"uid of passwd":                  {image: as("1000"), want: sees("1000:1001 []", "/srv/app")},
 		"uid of passwd, docker's groups": {image: as("1000"), flags: []string{"--user-groups=docker"}, want: sees("1000:1001 [29 50]", "/srv/app")},
 		"uid that passwd lacks":          {image: as("1234"), want: sees("1234:0 []", "/")},
-		"--user":                         {image: as("nobody-there"), flags: []string{"--user", "app:audio"}, want: sees("1000:29 []", "/srv/app")},
+		"--user":                         {image: as("1234"), flags: []string{"--user", "app:audio"}, want: sees("1000:29 []", "/srv/app")},
 		"workdir and env": {
 			image: imageOf(ispec.ImageConfig{User: "app", WorkingDir: "/srv/app", Env: []string{"PATH=/bin", "A=b c", "EMPTY="}}, layers...),
 			flags: []string{"--env", "EMPTY=no more", "--env", "B"},
@@ -130,7 +130,7 @@ func flagStarts(t *testing.T) map[string]start {
 		"--rootless":        {image: one, rootless: true},
 		"--seccomp default": {image: one, flags: []string{"--seccomp", "default"}, want: seen{Seccomp: "2"}},
 		"--cap-drop ALL": {
-			image: one, flags: []string{"--cap-drop", "ALL", "--cap-add", "net_bind_service"},
+			image: one, flags: []string{"--cap-drop", "ALL", "--cap-add", "CAP_NET_BIND_SERVICE"},
 			want: seen{Effective: netBindService, Bounding: netBindService},
 		},
 		"--cap-add ALL": {

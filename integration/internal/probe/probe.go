@@ -54,7 +54,8 @@ type Place struct {
 	Mode     fs.FileMode
 	// Names are what a directory holds, sorted.
 	Names []string
-	// Refused is why no file can be made in it, empty where one can.
+	// Refused is why no file can be made in it, empty where one can. Where
+	// there is nothing, it says so.
 	Refused string
 }
 
@@ -146,6 +147,9 @@ func (s *State) readNamespaces() error {
 
 func readPlace(path string) (Place, error) {
 	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Place{Refused: fs.ErrNotExist.Error()}, nil
+	}
 	if err != nil {
 		return Place{}, err
 	}

@@ -1,0 +1,125 @@
+package integration_test
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	_ "crypto/sha256" // go-digest finds the algorithm only where it is linked in
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// TestHugePasswd: an image's etc/passwd of 1 GiB is refused by its size, and
+// takes no memory.
+func TestHugePasswd(t *testing.T) {
+	needsRoot(t)
+	const gibibyte = 1 << 30
+	layout := filepath.Join(t.TempDir(), "layout")
+	writeHugeLayout(t, layout, gibibyte)
+	cmd := exec.Command(programs.ctrRootfs, "spec", "--store", filepath.Join(t.TempDir(), "store"), "oci:"+layout)
+	output, err := cmd.CombinedOutput()
+	const words = `"etc/passwd": its 1073741824 bytes are over the limit`
+	if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(output), words) {
+		t.Errorf("%v, %q; want exit status 1, %q", err, output, words)
+	}
+	// Maxrss is in KiB (getrusage(2)). Half of the file's size is far over what
+	// the program takes, the race detector's share included.
+	if used := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss; used > gibibyte/1024/2 {
+		t.Errorf("it took %d KiB of memory", used)
+	}
+}
+
+// writeHugeLayout writes an OCI layout, in a stream, of an image that runs as
+// app and has an etc/passwd of so many zero bytes.
+func writeHugeLayout(t *testing.T, dir string, size int64) {
+	t.Helper()
+	blobs := filepath.Join(dir, "blobs", "sha256")
+	if err := os.MkdirAll(blobs, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	layer, diffID := writeHugeLayer(t, blobs, size)
+	config := writeBlob(t, blobs, ispec.MediaTypeImageConfig, ispec.Image{
+		Platform: ispec.Platform{OS: "linux", Architecture: runtime.GOARCH},
+		Config:   ispec.ImageConfig{User: "app", Cmd: []string{"/x"}},
+		RootFS:   ispec.RootFS{Type: "layers", DiffIDs: []digest.Digest{diffID}},
+	})
+	version := specs.Versioned{SchemaVersion: 2}
+	manifest := writeBlob(t, blobs, ispec.MediaTypeImageManifest, ispec.Manifest{
+		Versioned: version, MediaType: ispec.MediaTypeImageManifest, Config: config, Layers: []ispec.Descriptor{layer},
+	})
+	writeJSON(t, filepath.Join(dir, ispec.ImageIndexFile), ispec.Index{
+		Versioned: version, MediaType: ispec.MediaTypeImageIndex, Manifests: []ispec.Descriptor{manifest},
+	})
+	writeJSON(t, filepath.Join(dir, ispec.ImageLayoutFile), ispec.ImageLayout{Version: ispec.ImageLayoutVersion})
+}
+
+func writeHugeLayer(t *testing.T, blobs string, size int64) (ispec.Descriptor, digest.Digest) {
+	t.Helper()
+	temp := filepath.Join(blobs, "layer")
+	f, err := os.Create(temp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blob, plain := digest.SHA256.Digester(), digest.SHA256.Digester()
+	compressed, err := gzip.NewWriterLevel(io.MultiWriter(f, blob.Hash()), gzip.BestSpeed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	layer := tar.NewWriter(io.MultiWriter(compressed, plain.Hash()))
+	steps := []func() error{
+		func() error { return layer.WriteHeader(&tar.Header{Name: "etc/passwd", Mode: 0o644, Size: size}) },
+		func() error { _, err := io.CopyN(layer, zeros{}, size); return err },
+		layer.Close, compressed.Close, f.Close,
+		func() error { return os.Rename(temp, filepath.Join(blobs, blob.Digest().Encoded())) },
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	info, err := os.Stat(filepath.Join(blobs, blob.Digest().Encoded()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ispec.Descriptor{MediaType: ispec.MediaTypeImageLayerGzip, Digest: blob.Digest(), Size: info.Size()}, plain.Digest()
+}
+
+// zeros reads as zero bytes without end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+func writeBlob(t *testing.T, blobs, mediaType string, v any) ispec.Descriptor {
+	t.Helper()
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := digest.FromBytes(data)
+	writeJSON(t, filepath.Join(blobs, d.Encoded()), v)
+	return ispec.Descriptor{MediaType: mediaType, Digest: d, Size: int64(len(data))}
+}
+
+func writeJSON(t *testing.T, path string, v any) {
+	t.Helper()
+	data, err := json.Marshal(v)
+	if err == nil {
+		err = os.WriteFile(path, data, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
