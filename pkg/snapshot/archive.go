@@ -60,7 +60,7 @@ func readable(err error) error {
 	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader), errors.Is(err, zstd.ErrCRCMismatch):
 		return fmt.Errorf("its compression is damaged: %w", err)
 	case errdefs.IsNotFound(err):
-		return fmt.Errorf("it is incomplete: %w", err)
+		return fmt.Errorf("it is incomplete or damaged: %w", err)
 	}
 	return err
 }
@@ -85,7 +85,22 @@ func fromArchive(ctx context.Context, store content.Store, req Request, want wan
 	if err != nil {
 		return nil, err
 	}
-	return choose(ctx, store, req.Source.String(), targets, want)
+	image, err := choose(ctx, store, req.Source.String(), targets, want)
+	if err != nil {
+		return nil, err
+	}
+	return image, complete(ctx, store, image)
+}
+
+// complete says which layer of an image the archive does not hold, or holds
+// with another content than its name promises: it was stored by its content.
+func complete(ctx context.Context, store content.InfoProvider, image *Image) error {
+	for i, layer := range image.Layers {
+		if _, err := store.Info(ctx, layer.Digest); err != nil {
+			return fmt.Errorf("layer %d: %w", i, err)
+		}
+	}
+	return nil
 }
 
 func opened(ctx context.Context, req Request) (io.ReadCloser, error) {

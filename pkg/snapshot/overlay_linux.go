@@ -59,26 +59,6 @@ func parseOverlay(options []string) (overlayMount, error) {
 	return o, nil
 }
 
-// splitLayers splits at colons; a backslash takes the meaning from the
-// character after it (kernel, Documentation/filesystems/overlayfs.rst).
-func splitLayers(value string) []string {
-	var layers []string
-	var layer strings.Builder
-	for i := 0; i < len(value); i++ {
-		switch {
-		case value[i] == '\\' && i+1 < len(value):
-			i++
-			layer.WriteByte(value[i])
-		case value[i] == ':':
-			layers = append(layers, layer.String())
-			layer.Reset()
-		default:
-			layer.WriteByte(value[i])
-		}
-	}
-	return append(layers, layer.String())
-}
-
 // detached builds the overlay as a mount in no namespace at all.
 func (o overlayMount) detached() (_ *os.File, err error) {
 	fs, err := unix.Fsopen("overlay", unix.FSOPEN_CLOEXEC)

@@ -5,15 +5,11 @@ import (
 
 	introspectionapi "github.com/containerd/containerd/api/services/introspection/v1"
 	containerd "github.com/containerd/containerd/v2/client"
-	"github.com/containerd/containerd/v2/core/diff"
-	"github.com/containerd/containerd/v2/core/diff/apply"
 	"github.com/containerd/containerd/v2/core/metadata"
-	"github.com/containerd/containerd/v2/core/mount"
 	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/containerd/v2/plugins"
 	"github.com/containerd/errdefs"
-	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 	bolt "go.etcd.io/bbolt"
 )
 
@@ -28,17 +24,10 @@ func services(db *metadata.DB, parts map[string]snapshots.Snapshotter) []contain
 		containerd.WithContainerStore(metadata.NewContainerStore(db)),
 		containerd.WithLeasesService(metadata.NewLeaseManager(db)),
 		containerd.WithSnapshotters(db.Snapshotters()),
-		containerd.WithDiffService(differ{apply.NewFileSystemApplier(store)}),
+		containerd.WithDiffService(differ{store}),
 		containerd.WithNamespaceService(namespaceStore{db}),
 		containerd.WithIntrospectionService(introspection{parts}),
 	}
-}
-
-// differ applies layers; nothing here ever makes one.
-type differ struct{ diff.Applier }
-
-func (differ) Compare(context.Context, []mount.Mount, []mount.Mount, ...diff.Opt) (ispec.Descriptor, error) {
-	return ispec.Descriptor{}, errdefs.ErrNotImplemented
 }
 
 // introspection tells which snapshotters the embedded store is made of.

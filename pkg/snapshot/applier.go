@@ -1,0 +1,97 @@
+package snapshot
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/diff"
+	"github.com/containerd/containerd/v2/core/mount"
+	"github.com/containerd/containerd/v2/pkg/archive"
+	"github.com/containerd/containerd/v2/pkg/archive/compression"
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// differ applies layers in an embedded store, whose snapshots are directories
+// of this host: each is written where it lies. containerd's own differ mounts
+// an image's first layer below the host's temporary directory for that, which
+// a killed process would leave behind.
+type differ struct {
+	store content.Provider
+}
+
+// Apply unpacks the layer desc into the snapshot of mounts, and gives the size
+// and digest of the tar that was in it.
+func (d differ) Apply(ctx context.Context, desc ispec.Descriptor, mounts []mount.Mount, _ ...diff.ApplyOpt) (ispec.Descriptor, error) {
+	dir, options, err := inPlaceOf(mounts)
+	if err != nil {
+		return ispec.Descriptor{}, err
+	}
+	ra, err := d.store.ReaderAt(ctx, desc)
+	if err != nil {
+		return ispec.Descriptor{}, fmt.Errorf("opening layer %s: %w", desc.Digest, err)
+	}
+	defer ra.Close()
+	layer, err := compression.DecompressStream(content.NewReader(ra))
+	if err != nil {
+		return ispec.Descriptor{}, fmt.Errorf("decompressing layer %s: %w", desc.Digest, err)
+	}
+	defer func() { _ = layer.Close() }() // it was only read
+	digester := digest.Canonical.Digester()
+	tar := &counted{r: io.TeeReader(layer, digester.Hash())}
+	if _, err := archive.Apply(ctx, dir, tar, options...); err != nil {
+		return ispec.Descriptor{}, fmt.Errorf("unpacking layer %s: %w", desc.Digest, err)
+	}
+	// A diff ID covers what follows the end of the archive, too.
+	if _, err := io.Copy(io.Discard, tar); err != nil {
+		return ispec.Descriptor{}, fmt.Errorf("reading layer %s: %w", desc.Digest, err)
+	}
+	return ispec.Descriptor{MediaType: ispec.MediaTypeImageLayer, Size: tar.n, Digest: digester.Digest()}, nil
+}
+
+// Compare makes a layer; nothing here ever does.
+func (differ) Compare(context.Context, []mount.Mount, []mount.Mount, ...diff.Opt) (ispec.Descriptor, error) {
+	return ispec.Descriptor{}, errdefs.ErrNotImplemented
+}
+
+// inPlaceOf gives the directory into which a layer is unpacked, and how: above
+// other layers a whiteout becomes overlayfs's, and directories that the layer
+// does not name take after those below.
+func inPlaceOf(mounts []mount.Mount) (string, []archive.ApplyOpt, error) {
+	if len(mounts) != 1 {
+		return "", nil, fmt.Errorf("unpacking into %d mounts, wanted one", len(mounts))
+	}
+	m := mounts[0]
+	if m.Type == "bind" {
+		return m.Source, nil, nil
+	}
+	var upper string
+	options := []archive.ApplyOpt{archive.WithConvertWhiteout(archive.OverlayConvertWhiteout)}
+	for _, option := range m.Options {
+		if value, ok := strings.CutPrefix(option, "upperdir="); ok {
+			upper = value
+		} else if value, ok := strings.CutPrefix(option, "lowerdir="); ok {
+			options = append(options, archive.WithParents(splitLayers(value)))
+		}
+	}
+	if m.Type != "overlay" || upper == "" {
+		return "", nil, fmt.Errorf("unpacking into a mount of type %q: it has no directory of its own", m.Type)
+	}
+	return upper, options, nil
+}
+
+// counted counts what was read.
+type counted struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}

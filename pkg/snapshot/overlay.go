@@ -1,0 +1,23 @@
+package snapshot
+
+import "strings"
+
+// splitLayers splits at colons; a backslash takes the meaning from the
+// character after it (kernel, Documentation/filesystems/overlayfs.rst).
+func splitLayers(value string) []string {
+	var layers []string
+	var layer strings.Builder
+	for i := 0; i < len(value); i++ {
+		switch {
+		case value[i] == '\\' && i+1 < len(value):
+			i++
+			layer.WriteByte(value[i])
+		case value[i] == ':':
+			layers = append(layers, layer.String())
+			layer.Reset()
+		default:
+			layer.WriteByte(value[i])
+		}
+	}
+	return append(layers, layer.String())
+}
