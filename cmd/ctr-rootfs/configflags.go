@@ -67,6 +67,9 @@ func (f *configFlags) check(args []string) error {
 			return err
 		}
 	}
+	if err := f.options.Check(); err != nil {
+		return usageError{err}
+	}
 	return nil
 }
 

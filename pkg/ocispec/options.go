@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -18,6 +19,44 @@ const minCPUs = 0.01
 
 // maxCPUs is far over any machine, and its quota far under what overflows.
 const maxCPUs = 1e6
+
+// Check refuses what could be converted with no image at all, so that a caller
+// can say it before it opens one. New refuses the same.
+func (o Options) Check() error {
+	if err := checkOptions(o); err != nil {
+		return err
+	}
+	if _, err := capabilities(o.CapAdd, o.CapDrop); err != nil {
+		return err
+	}
+	if _, err := newMounts(nil, identity{}, o.Mounts); err != nil {
+		return err
+	}
+	if _, err := processCwd(ispec.ImageConfig{}, o); err != nil {
+		return err
+	}
+	if _, err := processEnv(nil, "", o); err != nil {
+		return err
+	}
+	return checkUser(o.User)
+}
+
+// checkUser refuses what is no user or group whatever the root's files say.
+func checkUser(s string) error {
+	user, group, err := splitUser(s)
+	if err != nil {
+		return err
+	}
+	if isNumber(user) {
+		if _, err := number("user", user); err != nil {
+			return err
+		}
+	}
+	if isNumber(group) {
+		_, err = number("group", group)
+	}
+	return err
+}
 
 // checkOptions refuses values that no runtime could apply.
 func checkOptions(o Options) error {

@@ -87,6 +87,25 @@ func TestOptionsThatAreRefused(t *testing.T) {
 	}
 }
 
+// TestOptionsCheck: what is wrong with every image is said without one, in the
+// words of New.
+func TestOptionsCheck(t *testing.T) {
+	if err := (Options{User: "app:staff", Cwd: "/", Env: []string{"A"}, CapAdd: []string{"ALL"}}).Check(); err != nil {
+		t.Errorf("options that some image takes: %v", err)
+	}
+	for _, o := range []Options{
+		{UserGroups: "podman"}, {Hostname: strings.Repeat("h", 65)}, {OCIVersion: "1"}, {Memory: -1},
+		{CapAdd: []string{"FOO"}}, {CapDrop: []string{""}}, {Mounts: []rspec.Mount{{Destination: "/"}}},
+		{Mounts: []rspec.Mount{{Destination: "/a"}, {Destination: "/a/"}}},
+		{Cwd: "a"}, {Env: []string{"=x"}}, {User: ":1"}, {User: "1:2:3"}, {User: "2147483648"}, {User: "app:-1"},
+	} {
+		_, want := New(testImage(ispec.ImageConfig{}), Accounts{Passwd: []byte("app:x:1:1::/:")}, o)
+		if err := o.Check(); err == nil || want == nil || err.Error() != want.Error() {
+			t.Errorf("%+v: %v, and by New %v", o, err, want)
+		}
+	}
+}
+
 func TestCapabilities(t *testing.T) {
 	all := strings.Join(allCapabilities, " ")
 	base := strings.Join(defaultCapabilities, " ")
