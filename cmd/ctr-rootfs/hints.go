@@ -112,7 +112,9 @@ func pullHint(e *snapshot.PullError) string {
 		return "log in with --creds USER or docker login; a name that does not exist is refused like this, too"
 	case snapshot.PullAbsent:
 		return "are name and tag right?"
-	case snapshot.PullBusy:
+	case snapshot.PullBroken, snapshot.PullCut:
+		return "try again later"
+	case snapshot.PullLimited:
 		return "try again later; a registry may allow more to who logs in with --creds USER"
 	case snapshot.PullUnreachable:
 		return "is the registry's name right? A mirror is set in hosts.toml, see --hosts-dir"
@@ -122,8 +124,8 @@ func pullHint(e *snapshot.PullError) string {
 		return "name its authority as ca in hosts.toml, see --hosts-dir, or use --skip-verify"
 	case snapshot.PullDamaged:
 		return "try again; a proxy or a mirror may have damaged it"
-	case snapshot.PullCut:
-		return "try again"
+	case snapshot.PullIncomplete:
+		return "it has to be pushed again"
 	}
 	return ""
 }

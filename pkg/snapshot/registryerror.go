@@ -25,8 +25,10 @@ const (
 	PullDenied PullReason = iota + 1
 	// PullAbsent: the registry has no such image.
 	PullAbsent
-	// PullBusy: the registry refuses requests for now.
-	PullBusy
+	// PullLimited: the registry wants fewer requests.
+	PullLimited
+	// PullBroken: the registry is out of order, or says so.
+	PullBroken
 	// PullUnreachable: no registry answers at its address.
 	PullUnreachable
 	// PullPlainHTTP: the registry speaks HTTP, not HTTPS.
@@ -35,6 +37,8 @@ const (
 	PullUntrusted
 	// PullDamaged: what was sent is not what the manifest names.
 	PullDamaged
+	// PullIncomplete: the registry lacks a part of the image.
+	PullIncomplete
 	// PullCut: the connection broke, again and again.
 	PullCut
 )
@@ -74,14 +78,18 @@ func (e *PullError) Reason() PullReason {
 		return PullDenied
 	case errors.Is(e.Err, errAbsent):
 		return PullAbsent
-	case errors.As(e.Err, &busy), e.status() >= http.StatusInternalServerError:
-		return PullBusy
+	case errors.As(e.Err, &busy) && busy.code == http.StatusTooManyRequests:
+		return PullLimited
+	case busy != nil, e.status() >= http.StatusInternalServerError:
+		return PullBroken
 	case plainHTTP(e.Err):
 		return PullPlainHTTP
 	case untrusted(e.Err):
 		return PullUntrusted
 	case damaged(e.Err) != "":
 		return PullDamaged
+	case lacking(e.Err) != "":
+		return PullIncomplete
 	case errors.Is(e.Err, errCut), errors.Is(e.Err, io.ErrUnexpectedEOF):
 		return PullCut
 	case errors.As(e.Err, &dns), errors.As(e.Err, &network):
@@ -108,16 +116,18 @@ func (e *PullError) cause() string {
 		return "the registry refuses access without a user"
 	case PullAbsent:
 		return "the registry has no such image"
-	case PullBusy:
+	case PullLimited, PullBroken:
 		var busy *busyError
-		if errors.As(e.Err, &busy) {
-			return fmt.Sprintf("the registry refuses requests (%v)", busy)
+		if !errors.As(e.Err, &busy) {
+			busy = &busyError{code: e.status()}
 		}
-		return fmt.Sprintf("the registry is out of order (%d %s)", e.status(), http.StatusText(e.status()))
+		return fmt.Sprintf("the registry refuses requests (%v)", busy)
 	case PullPlainHTTP:
 		return "the registry speaks plain HTTP, not HTTPS"
 	case PullDamaged:
 		return "the registry sent something else than the manifest says: " + damaged(e.Err)
+	case PullIncomplete:
+		return "the registry lacks a part of the image: " + lacking(e.Err)
 	case PullCut:
 		return "the connection to the registry was cut again and again"
 	}
@@ -146,6 +156,16 @@ func damaged(err error) string {
 		}
 	}
 	return ""
+}
+
+// lacking gives the blob that was not found, which again only the text names.
+func lacking(err error) string {
+	_, rest, found := strings.Cut(err.Error(), "could not fetch content descriptor ")
+	if !found || !errdefs.IsNotFound(err) {
+		return ""
+	}
+	blob, _, _ := strings.Cut(rest, " ")
+	return blob
 }
 
 // withoutAddress is an error's text with hosts in the place of addresses.
