@@ -18,6 +18,7 @@ import (
 type dirTree struct {
 	dirs   *dirCache
 	xattrs *xattrReader
+	live   *live // nil where nothing changes
 }
 
 // NewDirTree shows the directory root, which may be opened with O_PATH and may
@@ -25,12 +26,20 @@ type dirTree struct {
 // closes it. An object that vanishes or changes between walking and reading is
 // an error that names it.
 func NewDirTree(root *os.File) Tree {
+	t, err := newDirTree(root)
+	if err != nil {
+		return brokenTree{err}
+	}
+	return t
+}
+
+func newDirTree(root *os.File) (*dirTree, error) {
 	// The descriptor is duplicated so that no finalizer of root closes it.
 	fd, err := unix.FcntlInt(root.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	if closeErr := root.Close(); err != nil || closeErr != nil {
-		return brokenTree{fmt.Errorf("taking over directory %q: %w", root.Name(), errors.Join(err, closeErr))}
+		return nil, fmt.Errorf("taking over directory %q: %w", root.Name(), errors.Join(err, closeErr))
 	}
-	return &dirTree{dirs: newDirCache(fd), xattrs: newXattrReader(chooseXattrCalls(fd))}
+	return &dirTree{dirs: newDirCache(fd), xattrs: newXattrReader(chooseXattrCalls(fd))}, nil
 }
 
 // brokenTree answers everything with the error that kept a tree from opening.
@@ -49,6 +58,8 @@ type dirNode struct {
 	dir  *directory
 	name string
 	id   LinkKey
+	// mountPoint says that something else is mounted there, on a live tree.
+	mountPoint bool
 }
 
 func (t *dirTree) Walk(ctx context.Context, visit func(*Entry) error) error {
@@ -57,6 +68,9 @@ func (t *dirTree) Walk(ctx context.Context, visit func(*Entry) error) error {
 
 func (t *dirTree) walkBelow(ctx context.Context, d *directory, visit func(*Entry) error) error {
 	names, err := t.list(d)
+	if t.live.lost(d.path(), Emptied, err) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -65,6 +79,9 @@ func (t *dirTree) walkBelow(ctx context.Context, d *directory, visit func(*Entry
 			return context.Cause(ctx)
 		}
 		n, err := t.node(d, name)
+		if t.live.lost(d.child(name), Vanished, err) {
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -75,7 +92,7 @@ func (t *dirTree) walkBelow(ctx context.Context, d *directory, visit func(*Entry
 			}
 			continue
 		}
-		if errors.Is(err, fs.SkipDir) {
+		if errors.Is(err, fs.SkipDir) || err == nil && n.mountPoint {
 			continue
 		}
 		if err == nil {
@@ -89,6 +106,11 @@ func (t *dirTree) walkBelow(ctx context.Context, d *directory, visit func(*Entry
 }
 
 func (t *dirTree) Lookup(_ context.Context, path string) (*Entry, error) {
+	e, err := t.lookup(path)
+	return e, t.live.moved(path, err)
+}
+
+func (t *dirTree) lookup(path string) (*Entry, error) {
 	dir := t.dirs.root
 	if path == "." {
 		n, err := t.node(dir, ".")
@@ -109,6 +131,9 @@ func (t *dirTree) Lookup(_ context.Context, path string) (*Entry, error) {
 		if n.Type != Directory {
 			return nil, fmt.Errorf("looking up %q: %w", path, notADirectory(n.Path))
 		}
+		if n.mountPoint {
+			return nil, notFound(path)
+		}
 		dir = newDirectory(dir, name, n.id)
 	}
 	return nil, notFound(path)
@@ -121,7 +146,7 @@ func (t *dirTree) node(d *directory, name string) (*dirNode, error) {
 		return nil, err
 	}
 	defer t.dirs.release(d)
-	st, err := statAt(fd, name)
+	st, err := statxAt(fd, name, t.live.mask())
 	if err != nil {
 		return nil, fmt.Errorf("looking up %q: %w", d.child(name), err)
 	}
@@ -138,6 +163,9 @@ func (t *dirTree) node(d *directory, name string) (*dirNode, error) {
 	n.Xattrs = n.readXattrs
 	if n.Size > 0 {
 		n.Open = n.open
+	}
+	if t.live != nil {
+		t.live.watch(n, &st)
 	}
 	return n, nil
 }
@@ -190,7 +218,8 @@ func (t *dirTree) list(d *directory) ([]string, error) {
 		return nil, fmt.Errorf("listing directory %q: %w", d.path(), err)
 	}
 	slices.Sort(names)
-	return names, nil
+	// A name may be listed twice where the directory is written to meanwhile.
+	return slices.Compact(names), nil
 }
 
 // readNames lists a directory through a description of its own, since the given

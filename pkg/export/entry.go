@@ -82,6 +82,10 @@ type Entry struct {
 // that an overlay merges, so the device is part of the key.
 type LinkKey struct {
 	Device, Inode uint64
+	// Born and Changed are when the inode was made and last changed, in
+	// nanoseconds, on a tree that others write to: a number that was freed
+	// and used again within one walk is another inode. Elsewhere they are 0.
+	Born, Changed int64
 }
 
 // Xattr is one extended attribute; Value may hold any bytes, or none.

@@ -16,6 +16,10 @@ func List(ctx context.Context, t Tree, visit func(*Record) error) (Report, error
 		record := Record{Entry: e, LinkTo: links.settle(e)}
 		if e.Xattrs != nil {
 			attrs, err := e.Xattrs(ctx)
+			if moved := asMoved(err); moved != nil {
+				moved.gone(Vanished)
+				return nil
+			}
 			if err != nil {
 				return err
 			}

@@ -20,9 +20,13 @@ type stat struct{ unix.Statx_t }
 // statAt looks at a name in a directory, or at the descriptor itself where name
 // is empty. Nothing is opened and no automount is set off.
 func statAt(fd int, name string) (stat, error) {
+	return statxAt(fd, name, unix.STATX_BASIC_STATS)
+}
+
+func statxAt(fd int, name string, mask int) (stat, error) {
 	const flags = unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT | unix.AT_EMPTY_PATH
 	var st stat
-	err := unix.Statx(fd, name, flags, unix.STATX_BASIC_STATS, &st.Statx_t)
+	err := unix.Statx(fd, name, flags, mask, &st.Statx_t)
 	return st, err
 }
 

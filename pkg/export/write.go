@@ -100,9 +100,10 @@ func putAll(parent context.Context, t Tree, sink Sink, report *Report) error {
 	for range readAheadWorkers {
 		wg.Go(func() { q.work(ctx) })
 	}
+	out := &writer{tree: t, sink: sink, report: report}
 	for b := range q.ordered {
 		<-b.ready
-		if err := putBatch(ctx, sink, b, report); err != nil {
+		if err := out.putBatch(ctx, b); err != nil {
 			if parent.Err() != nil {
 				return context.Cause(parent)
 			}
@@ -116,31 +117,56 @@ func putAll(parent context.Context, t Tree, sink Sink, report *Report) error {
 	return walkErr // the walker wrote it before it closed q.ordered
 }
 
-func putBatch(ctx context.Context, sink Sink, b *batch, report *Report) error {
+// writer is the stage that puts records, in order.
+type writer struct {
+	tree   Tree
+	sink   Sink
+	report *Report
+	// moved are the first names of hard links that stand for something else
+	// in the output, or for nothing, each with the name that took its place.
+	moved map[string]string
+}
+
+func (w *writer) putBatch(ctx context.Context, b *batch) error {
 	for i := range b.items {
 		it := &b.items[i]
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		if it.record.Type == Socket {
-			report.countSocket(it.record.Path)
+			w.report.countSocket(it.record.Path)
 			continue
 		}
 		if it.late {
 			it.err = it.read(ctx)
 		}
-		if it.err != nil {
-			return it.err
+		if len(w.moved) > 0 {
+			w.relink(it)
 		}
-		if err := putItem(ctx, sink, it); err != nil {
+		err := it.err
+		if err == nil {
+			err = w.put(ctx, it)
+		}
+		if moved := asMoved(err); moved != nil {
+			err = w.putAgain(ctx, it, moved)
+		}
+		if err != nil {
 			return err
 		}
-		report.count(&it.record)
 	}
 	return nil
 }
 
-// putItem opens the body of a file that was too large to be read ahead.
+// put opens the body of a file that was too large to be read ahead. A
+// movedError comes before anything is written.
+func (w *writer) put(ctx context.Context, it *item) error {
+	if err := putItem(ctx, w.sink, it); err != nil {
+		return err
+	}
+	w.report.count(&it.record)
+	return nil
+}
+
 func putItem(ctx context.Context, sink Sink, it *item) error {
 	rec := &it.record
 	if rec.Type == Regular && rec.LinkTo == "" && rec.Size > 0 && rec.Open == nil {
