@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/export/exporttest"
 )
 
 var (
@@ -32,10 +34,11 @@ type item struct {
 }
 
 func (i item) xattr(name, value string) item {
-	records := map[string]string{xattrRecord + name: value}
-	for k, v := range i.PAXRecords {
-		records[k] = v
+	records := maps.Clone(i.PAXRecords)
+	if records == nil {
+		records = map[string]string{}
 	}
+	records[xattrRecord+name] = value
 	i.PAXRecords = records
 	return i
 }
@@ -70,6 +73,10 @@ func symlink(name, target string) item {
 	i := entry(tar.TypeSymlink, name, 0o777)
 	i.Linkname = target
 	return i
+}
+
+func globalHeader(name string) item {
+	return item{Header: tar.Header{Typeflag: tar.TypeXGlobalHeader, Name: name, PAXRecords: map[string]string{"mtime": "1", "comment": "c"}}}
 }
 
 func device(name string, major, minor int64) item {
@@ -202,7 +209,7 @@ func list(tb testing.TB, tree export.Tree) string {
 	tb.Helper()
 	var out strings.Builder
 	first := map[export.LinkKey]string{}
-	err := tree.Walk(tb.Context(), func(e *export.Entry) error {
+	err := exporttest.Validate(tree).Walk(tb.Context(), func(e *export.Entry) error {
 		line, err := describe(tb.Context(), e)
 		if err != nil {
 			return err

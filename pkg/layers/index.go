@@ -27,15 +27,19 @@ type index struct {
 	layer  uint32
 	quota  *quota
 	source source
-	// pending are the hard links whose target the layer had not when they came.
-	pending []pendingLink
+	// pending are the targets of hard links that the layer had not when they
+	// came; unsettled are their inodes by the target.
+	pending   []pendingLink
+	unsettled map[string]*inode
 }
 
 // pendingLink is a hard link to a lower layer, or to an entry that comes later.
 type pendingLink struct {
 	path, target string
-	// inode stands for the one that is meant, with the link's own attributes.
+	// inode stands for the one that is meant, with the links' own attributes.
 	inode *inode
+	// below: that one turned out to be a lower layer's.
+	below bool
 }
 
 func newIndex(layer uint32, q *quota) *index {
@@ -137,9 +141,7 @@ func (x *index) directory(dir string) (*node, error) {
 			if err := x.quota.addEntry(name); err != nil {
 				return nil, err
 			}
-			if at.dir.named {
-				inheritGroup(next, at)
-			}
+			x.inheritGroup(next, at)
 			at.dir.put(next)
 			at.dir.touched = true
 		}
@@ -152,11 +154,23 @@ func (x *index) directory(dir string) (*node, error) {
 }
 
 // inheritGroup does what Linux does when a directory is made in one that is
-// setgid; containerd sets no owner of a directory that only a path mentions.
-func inheritGroup(made, parent *node) {
+// setgid: containerd sets no owner of a directory that only a path mentions. It
+// never sets the root's attributes.
+func (x *index) inheritGroup(made, parent *node) {
+	switch {
+	case parent == x.root:
+	case parent.dir.named:
+		made.takeGroup(parent)
+	default:
+		// So far the parent is like what is below it: see adopt.
+		made.dir.groupFromBelow = true
+	}
+}
+
+func (n *node) takeGroup(parent *node) {
 	const setgid = 0o2000
 	if parent.inode.mode&setgid != 0 {
-		made.inode.gid = parent.inode.gid
+		n.inode.gid = parent.inode.gid
 	}
 }
 
@@ -208,9 +222,7 @@ func (x *index) addLink(parent *node, base string, h *tar.Header) error {
 	case found != nil:
 		n.inode = found.inode
 	default:
-		n.inode = &inode{layer: x.layer}
-		x.pending = append(x.pending, pendingLink{path: cleanPath(h.Name), target: strings.Clone(target), inode: n.inode})
-		if err := x.quota.addMetadata(len(h.Name) + len(target)); err != nil {
+		if n.inode, err = x.pendingInode(cleanPath(h.Name), target); err != nil {
 			return err
 		}
 	}
@@ -219,4 +231,21 @@ func (x *index) addLink(parent *node, base string, h *tar.Header) error {
 	}
 	parent.dir.put(n)
 	return x.setAttributes(n.inode, h)
+}
+
+// pendingInode gives the inode that stands for a target until settleLinks.
+func (x *index) pendingInode(name, target string) (*inode, error) {
+	if i := x.unsettled[target]; i != nil {
+		return i, nil
+	}
+	if err := x.quota.addMetadata(len(name) + len(target)); err != nil {
+		return nil, err
+	}
+	p := pendingLink{path: strings.Clone(name), target: strings.Clone(target), inode: &inode{layer: x.layer}}
+	x.pending = append(x.pending, p)
+	if x.unsettled == nil {
+		x.unsettled = make(map[string]*inode)
+	}
+	x.unsettled[p.target] = p.inode
+	return p.inode, nil
 }

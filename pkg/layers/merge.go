@@ -1,7 +1,9 @@
 package layers
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
@@ -62,38 +64,48 @@ func merge(lower, upper *node) {
 func (x *index) settleLinks(lower *node) error {
 	settled := make(map[*inode]*inode, len(x.pending))
 	// A link that came later may be what an earlier one is to: last first.
-	for i := len(x.pending) - 1; i >= 0; i-- {
-		p := x.pending[i]
-		target, err := find(lower, p.target)
-		below := err == nil && target != nil && target.dir == nil
-		if !below {
-			target, err = find(x.root, p.target)
-		}
-		switch {
-		case err != nil:
+	for i, p := range slices.Backward(x.pending) {
+		target, below, err := x.target(p.target, lower)
+		if err != nil {
 			return fmt.Errorf("linking %q to %q: %w", p.path, p.target, err)
-		case target == nil:
-			return fmt.Errorf("linking %q to %q: there is no such file", p.path, p.target)
-		case target.dir != nil:
-			return fmt.Errorf("linking %q to %q: it is a directory", p.path, p.target)
 		}
-		found := target.inode
-		if later, isLink := settled[found]; isLink {
-			found = later
+		if later, isLink := settled[target]; isLink {
+			target = later
 		}
-		if found.kind == 0 {
-			return fmt.Errorf("linking %q to %q: it is a link to nothing", p.path, p.target)
+		if target.kind == 0 {
+			return fmt.Errorf("linking %q to %q: that is a link to nothing", p.path, p.target)
 		}
-		if below {
-			found.takeAttributes(p.inode)
+		settled[p.inode] = target
+		x.pending[i].below = below
+	}
+	for _, p := range x.pending { // the last header wins
+		if p.below {
+			settled[p.inode].takeAttributes(p.inode)
 		}
-		settled[p.inode] = found
 	}
 	if len(settled) > 0 {
 		replaceInodes(x.root, settled)
 	}
-	x.pending = nil
+	x.pending, x.unsettled = nil, nil
 	return nil
+}
+
+// target gives the inode at a clean path of the lower layers, else of this one.
+func (x *index) target(path string, lower *node) (_ *inode, below bool, err error) {
+	n, err := find(lower, path)
+	if err == nil && n != nil && n.dir == nil {
+		return n.inode, true, nil
+	}
+	n, err = find(x.root, path)
+	switch {
+	case err != nil:
+		return nil, false, err
+	case n == nil:
+		return nil, false, errors.New("there is no such file")
+	case n.dir != nil:
+		return nil, false, errors.New("it is a directory")
+	}
+	return n.inode, false, nil
 }
 
 // takeAttributes sets what a later link's header says.
@@ -157,14 +169,18 @@ func inherit(layers []*index) {
 // place is a directory in a lower layer of the given root.
 type place struct{ root, dir *node }
 
+// inheritBelow does so for what is in dir; below are the directories below dir.
 func inheritBelow(dir *node, path []string, below []place) {
 	dir.dir.unsorted(func(n *node) {
 		if n.dir == nil {
 			return
 		}
 		path := append(path, n.name)
-		found := step(below, path)
-		adopt(n, dir, found)
+		var found []place
+		if !dir.hides(n.name) { // a whiteout took what is below it, first of all
+			found = step(below, path)
+		}
+		adopt(n, below, found)
 		inheritBelow(n, path, found)
 	})
 }
@@ -185,6 +201,9 @@ func step(below []place, path []string) []place {
 			return found
 		default:
 			found = append(found, place{p.root, n})
+			if hidden {
+				return found // a new directory, of which those below it know nothing
+			}
 		}
 	}
 	return found
@@ -217,15 +236,15 @@ func (n *node) hides(name string) bool {
 	return hidden
 }
 
-// adopt sets what a directory inherits of the nearest of the given ones. Of one
-// that its layer names after paths mentioned it, that is only further xattrs.
-func adopt(n, parent *node, below []place) {
+// adopt sets what a directory inherits of the nearest one below it. Of one that
+// its layer names after paths mentioned it, that is only further xattrs.
+func adopt(n *node, belowParent, below []place) {
 	if !n.dir.inherits {
 		return
 	}
 	if len(below) == 0 {
-		if parent != nil && !parent.dir.named && !n.dir.named {
-			inheritGroup(n, parent)
+		if n.dir.groupFromBelow && !n.dir.named && len(belowParent) > 0 {
+			n.takeGroup(belowParent[0].dir)
 		}
 		return
 	}

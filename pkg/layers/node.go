@@ -101,6 +101,9 @@ type directory struct {
 	// inherits: a path mentioned the directory before, or without, an entry of
 	// its own. named: it has one. touched: something was made in it.
 	inherits, named, touched bool
+	// groupFromBelow: the group is that of what is below the parent, where that
+	// is setgid.
+	groupFromBelow bool
 }
 
 // child gives the node of a name, nil where there is none or n is no directory.

@@ -1,0 +1,374 @@
+package layers
+
+import (
+	"archive/tar"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var (
+	firstSeed = flag.Uint64("layers.seed", 0, "the first seed of the random images")
+	images    = flag.Uint64("layers.images", 0, "how many random images a test makes; 0 is its own number")
+)
+
+// seeds gives the seeds of a test's random images.
+func seeds(standard uint64) (seeds []uint64) {
+	n := standard
+	if testing.Short() {
+		n = standard / 10
+	}
+	if *images > 0 {
+		n = *images
+	}
+	for i := range n {
+		seeds = append(seeds, *firstSeed+i)
+	}
+	return seeds
+}
+
+// flavour says what a random image may hold.
+type flavour int
+
+const (
+	// asContainerd is what containerd unpacks without refusing or losing it.
+	asContainerd flavour = iota
+	// asSpec is what layer.md defines: with hard links to lower layers, whiteouts
+	// beside entries and opaque roots, and without what it leaves open (paths
+	// through symlinks, attributes of directories behind opaque marks).
+	asSpec
+)
+
+// thing is what a layer alone has at a path.
+type thing struct {
+	kind   byte // a typeflag, or 'w' for a whiteout
+	target string
+	named  bool // of a directory: by an entry of its own
+	led    bool // of a symlink: an entry's path went through it
+	white  bool // the layer has a whiteout of the path, too
+}
+
+// generator makes one image; below and here are what its layers alone hold.
+type generator struct {
+	*rand.Rand
+	flavour flavour
+	below   []map[string]*thing
+	here    map[string]*thing
+	opaque  map[string]bool
+	out     layer
+	bodies  int
+}
+
+func randomImage(seed uint64, f flavour) []layer {
+	g := &generator{Rand: rand.New(rand.NewPCG(seed, uint64(f))), flavour: f, opaque: map[string]bool{}}
+	var layers []layer
+	for range 1 + g.IntN(5) {
+		g.here, g.out = map[string]*thing{}, nil
+		if f == asSpec && g.IntN(3) == 0 {
+			g.addOpaque(g.path())
+		}
+		first := len(g.out)
+		for range g.IntN(14) {
+			g.step()
+		}
+		// What an opaque mark hides has to be known before; where it stands not.
+		if f == asSpec && first > 0 && path.Base(g.out[first-1].Name) == opaqueMark {
+			mark := g.out[first-1]
+			to := first + g.IntN(len(g.out)-first+1)
+			g.out = slices.Delete(slices.Insert(g.out, to, mark), first-1, first)
+		}
+		layers = append(layers, g.out)
+		g.below = append(g.below, g.here)
+	}
+	return layers
+}
+
+// script writes an image as a failure shows it.
+func script(layers []layer) string {
+	var out strings.Builder
+	for n, l := range layers {
+		for _, i := range l {
+			fmt.Fprintf(&out, "  layer %d: %c %q %04o %d:%d @%d %q %v\n", n+1, i.Typeflag, i.Name, i.Mode, i.Uid, i.Gid, i.ModTime.Unix(), i.Linkname, i.PAXRecords)
+		}
+	}
+	return out.String()
+}
+
+func pick[T any](g *generator, from ...T) T { return from[g.IntN(len(from))] }
+
+func (g *generator) name() string { return pick(g, "a", "b", "c", "d", "a-b", "a.b") }
+
+func (g *generator) path() string {
+	names := []string{g.name()}
+	for len(names) < 4 && g.IntN(2) == 0 {
+		names = append(names, g.name())
+	}
+	return strings.Join(names, "/")
+}
+
+// step adds an entry, or none where the one it thought of is not to be had.
+func (g *generator) step() {
+	p := g.path()
+	if g.flavour == asContainerd && g.IntN(12) == 0 {
+		g.addOpaque(p)
+		return
+	}
+	at, ok := g.makeParents(path.Dir(p), path.Base(p))
+	if !ok {
+		return
+	}
+	old := g.here[at]
+	switch kind := pick(g, "dir", "dir", "dir", "file", "file", "file", "symlink", "link", "link", "whiteout", "whiteout", "fifo", "device"); kind {
+	case "whiteout":
+		if old == nil || g.flavour == asSpec {
+			g.out = append(g.out, g.dress(file(path.Dir(p)+"/.wh."+path.Base(p), "")))
+			if old == nil {
+				g.here[at] = &thing{kind: 'w', white: true}
+			}
+		}
+	case "link":
+		g.addLink(p, at)
+	default:
+		g.addObject(kind, p, at)
+	}
+}
+
+// addObject adds what is no link and no mark.
+func (g *generator) addObject(kind, p, at string) {
+	old := g.here[at]
+	if kind == "dir" {
+		if old != nil && (old.white && g.flavour == asContainerd || !g.mayReplace(at, tar.TypeDir)) {
+			return
+		}
+		if old == nil || old.kind != tar.TypeDir {
+			g.here[at] = &thing{kind: tar.TypeDir}
+		}
+		g.here[at].named = true
+		g.out = append(g.out, g.dress(dir(p, pick[int64](g, 0o755, 0o700, 0o711, g.setgid()))))
+		return
+	}
+	var i item
+	switch kind {
+	case "file":
+		g.bodies++
+		i = file(p, pick(g, "", fmt.Sprint("body ", g.bodies)))
+	case "symlink":
+		i = symlink(p, pick(g, g.name(), "/"+g.path(), "../"+g.path(), g.path(), "./", "no/such"))
+	case "fifo":
+		i = fifo(p)
+	case "device":
+		i = device(p, 1, int64(3+g.IntN(3)))
+	}
+	if !g.mayReplace(at, i.Typeflag) {
+		return
+	}
+	g.replace(at, &thing{kind: i.Typeflag, target: i.Linkname})
+	g.out = append(g.out, g.dress(i))
+}
+
+func (g *generator) setgid() int64 {
+	if g.flavour == asSpec {
+		return 0o1777
+	}
+	return 0o2775
+}
+
+// dress gives an entry attributes and a spelling of its name.
+func (g *generator) dress(i item) item {
+	i.Uid, i.Gid = pick(g, 0, 0, 1, 50), pick(g, 0, 0, 2, 60)
+	if i.Typeflag == tar.TypeReg {
+		i.Mode = pick[int64](g, 0o644, 0o4755, 0o600, 0)
+	}
+	i.ModTime = pick(g, entryTime, entryTime.Add(1), impliedTime.Add(-1), impliedTime.Add(1e9))
+	if i.Typeflag == tar.TypeReg || i.Typeflag == tar.TypeDir || i.Typeflag == tar.TypeLink {
+		for range g.IntN(5) - 2 {
+			i = i.xattr(pick(g, "security.a", "security.b"), fmt.Sprint(g.IntN(9)))
+		}
+	}
+	i.Name = pick(g, "", "", "./", "/", "../", "c/../") + strings.TrimPrefix(i.Name, "./")
+	return i
+}
+
+// addLink adds a hard link to something of this layer, or of a lower one.
+func (g *generator) addLink(p, at string) {
+	target := g.path()
+	found, blocked := walk(g.here, path.Dir(target), false)
+	if blocked || !g.mayReplace(at, tar.TypeLink) {
+		return
+	}
+	to := path.Join(found, path.Base(target))
+	thing := g.here[to]
+	if thing == nil && g.flavour == asSpec {
+		thing = g.lowest(to)
+	}
+	if thing == nil || thing.kind == tar.TypeDir || thing.kind == 'w' || to == at || g.under(to, at) {
+		return
+	}
+	g.replace(at, thing)
+	i := link(p, target)
+	g.out = append(g.out, g.dress(i))
+}
+
+// lowest gives what the nearest lower layer has at a path where one can be sure
+// that no other layer between hides it.
+func (g *generator) lowest(at string) *thing {
+	if len(g.below) == 0 || g.here[path.Dir(at)] != nil && g.here[path.Dir(at)].kind == tar.TypeSymlink {
+		return nil
+	}
+	return g.below[len(g.below)-1][at]
+}
+
+func (g *generator) addOpaque(p string) {
+	if g.flavour == asSpec && g.IntN(4) == 0 {
+		g.out = append(g.out, file(".wh..wh..opq", ""))
+		g.opaque["."] = true
+		return
+	}
+	if resolved, _ := walk(g.here, p, true); resolved == "." {
+		return // containerd ignores it at the root, through a symlink too
+	}
+	if at, ok := g.makeParents(p, "x"); ok {
+		g.out = append(g.out, opaque(p))
+		g.opaque[path.Dir(at)] = true
+	}
+}
+
+func (g *generator) under(p, dir string) bool { return strings.HasPrefix(p, dir+"/") }
+
+// mayReplace reports whether a new thing of the kind is to be had at a path:
+// containerd sets the times of a layer's directories last and by their names,
+// wherever those lead by then.
+func (g *generator) mayReplace(at string, kind byte) bool {
+	old := g.here[at]
+	if old == nil || old.kind == 'w' {
+		return true
+	}
+	if g.flavour == asSpec && (old.kind == tar.TypeDir) != (kind == tar.TypeDir) {
+		return false
+	}
+	if g.flavour == asSpec && kind == tar.TypeDir && !old.named {
+		return false
+	}
+	if old.led {
+		return false
+	}
+	if kind == tar.TypeDir && old.kind == tar.TypeDir {
+		return true
+	}
+	for p, t := range g.here {
+		if (p == at || g.under(p, at)) && (t.named || t.led) {
+			return false
+		}
+	}
+	return true
+}
+
+func (g *generator) replace(at string, t *thing) {
+	for p := range g.here {
+		if g.under(p, at) {
+			delete(g.here, p)
+		}
+	}
+	g.here[at] = &thing{kind: t.kind, target: t.target, white: g.here[at] != nil && g.here[at].white}
+}
+
+// makeParents gives the place of base in dir and makes the directories of dir;
+// false where containerd would refuse to, or this flavour does not want it.
+func (g *generator) makeParents(dir, base string) (string, bool) {
+	resolved, blocked := walk(g.here, dir, g.flavour == asContainerd)
+	if blocked {
+		return "", false
+	}
+	if resolved != "." {
+		names := strings.Split(resolved, "/")
+		for i := range names {
+			if !g.makeDirectory(strings.Join(names[:i+1], "/")) {
+				return "", false
+			}
+		}
+	}
+	if g.flavour == asContainerd {
+		g.lead(dir)
+	}
+	return path.Join(resolved, base), true
+}
+
+// lead notes the symlinks that a path goes through.
+func (g *generator) lead(dir string) {
+	names := strings.Split(dir, "/")
+	for i := range names {
+		if at, blocked := walk(g.here, strings.Join(names[:i], "/"), false); !blocked {
+			if t := g.here[path.Join(at, names[i])]; t != nil && t.kind == tar.TypeSymlink {
+				for _, t := range g.here {
+					t.led = t.led || t.kind == tar.TypeSymlink
+				}
+			}
+		}
+	}
+}
+
+// makeDirectory makes a directory that only a path mentions.
+func (g *generator) makeDirectory(p string) bool {
+	if t := g.here[p]; t != nil {
+		return t.kind == tar.TypeDir
+	}
+	hidden := false
+	for o := range g.opaque {
+		hidden = hidden || o == "." || p == o || g.under(p, o)
+	}
+	for _, lower := range slices.Backward(g.below) {
+		at, blocked := walk(lower, p, true)
+		if blocked {
+			return false
+		}
+		for q := p; q != "."; q = path.Dir(q) {
+			hidden = hidden || lower[q] != nil && lower[q].kind != tar.TypeDir
+		}
+		if lower[at] != nil {
+			break
+		}
+	}
+	t := &thing{kind: tar.TypeDir}
+	if g.flavour == asSpec && hidden {
+		t.named = true
+		g.out = append(g.out, g.dress(dir(p, 0o755)))
+	}
+	g.here[p] = t
+	return true
+}
+
+// walk follows a path in a layer alone; blocked where something that is no
+// directory is in the way, a loop, or a symlink and those are not wanted.
+func walk(in map[string]*thing, p string, symlinks bool) (resolved string, blocked bool) {
+	at := "."
+	todo := strings.Split(path.Clean("/" + p)[1:], "/")
+	for links := 0; len(todo) > 0; {
+		name := todo[0]
+		todo = todo[1:]
+		if name == "" {
+			continue
+		}
+		if t := in[at]; t != nil && t.kind != tar.TypeDir {
+			return "", true
+		}
+		next := path.Join(at, name)
+		if t := in[next]; t != nil && t.kind == tar.TypeSymlink {
+			if links++; links > 20 || !symlinks {
+				return "", true
+			}
+			target := t.target
+			if !strings.HasPrefix(target, "/") {
+				target = path.Join("/", at, target)
+			}
+			todo = append(strings.Split(path.Clean(target)[1:], "/"), todo...)
+			at = "."
+			continue
+		}
+		at = next
+	}
+	return at, false
+}
