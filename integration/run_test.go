@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,7 +23,13 @@ type invocation struct {
 	args  []string
 	env   []string
 	stdin []byte
+	// strace puts the binary under strace with these arguments, on a pid of
+	// its own all the same.
+	strace []string
 }
+
+// oldKernel has fsopen(2) fail as it does before Linux 5.2.
+var oldKernel = []string{"-e", "trace=fsopen,unshare", "-e", "inject=fsopen:error=ENOSYS"}
 
 // outcome is what a run gave.
 type outcome struct {
@@ -64,6 +71,13 @@ func (i invocation) run(t *testing.T) outcome {
 
 func (i invocation) command() *exec.Cmd {
 	cmd := exec.Command(programs.ctrRootfs, i.args...)
+	if i.strace != nil {
+		args := append([]string{"-D", "-f", "-qq"}, i.strace...)
+		if !slices.Contains(args, "-o") {
+			args = append(args, "-o", "/dev/null")
+		}
+		cmd = exec.Command("strace", append(append(args, programs.ctrRootfs), i.args...)...)
+	}
 	// Nothing of the host's is to lead a test to the host's own containerd.
 	for _, pair := range os.Environ() {
 		if !strings.HasPrefix(pair, "CONTAINERD_") && !strings.HasPrefix(pair, "CTR_ROOTFS_") && !strings.HasPrefix(pair, "SOURCE_DATE_EPOCH=") {
@@ -72,6 +86,13 @@ func (i invocation) command() *exec.Cmd {
 	}
 	cmd.Env = append(cmd.Env, i.env...)
 	return cmd
+}
+
+func needsStrace(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("strace"); err != nil {
+		t.Skip("SKIPPED: strace is not installed: integration/install-deps")
+	}
 }
 
 func needsRoot(t *testing.T) {

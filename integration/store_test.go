@@ -3,7 +3,6 @@ package integration_test
 import (
 	"bytes"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -61,15 +60,16 @@ func TestEveryFormOfAnImage(t *testing.T) {
 	})
 }
 
-// TestFallbackMount forces the mount that old kernels need: the same bytes.
+// TestFallbackMount takes the mount that old kernels need: the same bytes.
 func TestFallbackMount(t *testing.T) {
 	needsRoot(t)
+	needsStrace(t)
 	for name, image := range map[string]imagetest.Image{"standard": standard(t), "torture": imagetest.Torture()} {
 		t.Run(name, func(t *testing.T) {
 			args := []string{"export", "--store", filepath.Join(t.TempDir(), "store"), "--profile", "none", "--reproducible",
 				"oci-archive:" + writeArchive(t, "", image)}
 			want := ctrRootfs(t, args...).stdout
-			got := invocation{args: args, env: forceFallback}.succeed(t).stdout
+			got := invocation{args: args, strace: oldKernel}.succeed(t).stdout
 			if !bytes.Equal(got, want) {
 				t.Errorf("%d bytes by the private namespace differ from %d by the detached mount", len(got), len(want))
 			}
@@ -77,43 +77,35 @@ func TestFallbackMount(t *testing.T) {
 	}
 }
 
-// forceFallback has the binary mount in a private mount namespace.
-var forceFallback = []string{"CTR_ROOTFS_MOUNT=namespace"}
-
 // TestMountSystemCalls sees by strace that each way of mounting is the one
 // that is taken, since nothing else shows it.
 func TestMountSystemCalls(t *testing.T) {
 	needsRoot(t)
-	if _, err := exec.LookPath("strace"); err != nil {
-		t.Skip("strace is not installed: integration/install-deps")
-	}
-	const detached, private = `fsopen("overlay"`, "unshare(CLONE_NEWNS"
+	needsStrace(t)
 	archive := writeArchive(t, "", standard(t))
 	for name, test := range map[string]struct {
-		env           []string
-		want, wantNot string
+		strace []string
+		want   string
+		never  string
 	}{
-		"detached": {nil, detached, private},
-		"fallback": {forceFallback, private, detached},
+		"detached": {[]string{"-e", "trace=fsopen,unshare"}, `fsopen("overlay"`, "CLONE_NEWNS"},
+		"fallback": {oldKernel, "CLONE_NEWNS", `fsopen("overlay", FSOPEN_CLOEXEC) = 3`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			trace := filepath.Join(t.TempDir(), "trace")
-			// strace in the binary's place, with the environment that it would have.
-			cmd := invocation{env: test.env}.command()
-			cmd.Path, cmd.Args = "/usr/bin/strace", []string{"strace", "-f", "-qq", "-o", trace, "-e", "trace=fsopen,unshare", programs.ctrRootfs,
-				"export", "--store", filepath.Join(t.TempDir(), "store"), "-o", "/dev/null", "oci-archive:" + archive}
-			if out, err := cmd.CombinedOutput(); err != nil {
-				t.Fatalf("under strace: %v\n%s", err, out)
-			}
+			invocation{
+				args:   []string{"export", "--store", filepath.Join(t.TempDir(), "store"), "-o", "/dev/null", "oci-archive:" + archive},
+				strace: append([]string{"-o", trace}, test.strace...),
+			}.succeed(t)
 			calls, err := os.ReadFile(trace)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if !bytes.Contains(calls, []byte(test.want)) {
-				t.Errorf("no call %s...) was made", test.want)
+				t.Errorf("no call has %s:\n%s", test.want, calls)
 			}
-			if bytes.Contains(calls, []byte(test.wantNot)) {
-				t.Errorf("a call %s...) was made", test.wantNot)
+			if bytes.Contains(calls, []byte(test.never)) {
+				t.Errorf("a call has %s:\n%s", test.never, calls)
 			}
 		})
 	}
