@@ -67,6 +67,9 @@ func cached(t *testing.T, name string, makeIt func(path string) *exec.Cmd) strin
 		t.Fatal(err)
 	}
 	temp := path + ".new"
+	if err := os.RemoveAll(temp); err != nil { // of a run that was killed
+		t.Fatal(err)
+	}
 	cmd := makeIt(temp)
 	out, err := cmd.CombinedOutput()
 	switch {

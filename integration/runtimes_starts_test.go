@@ -18,7 +18,11 @@ const (
 	noCapabilities      = "0000000000000000"
 	defaultCapabilities = "00000000a80425fb"
 	netBindService      = "0000000000000400"
+	withSysAdmin        = "00000000a82425fb"
 )
+
+// denyKeyctl is a seccomp profile of a user's own.
+const denyKeyctl = `{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["keyctl"], "action": "SCMP_ACT_ERRNO"}]}`
 
 const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -100,6 +104,16 @@ func rootStarts(t *testing.T) map[string]start {
 			want:  seen{ID: "1000:1001 [29 50]", Effective: noCapabilities, ReadOnly: true, Env: []string{defaultPath, "HOME=/srv/app"}},
 			check: checkVolumes,
 		},
+		"no workdir, read-only": {
+			image: imageOf(ispec.ImageConfig{WorkingDir: "/not/there"}, probe), flags: []string{"--read-only"},
+			want: seen{ReadOnly: true, Cwd: "/not/there"},
+		},
+		"volumes behind symlinks": {
+			image: imageOf(ispec.ImageConfig{Cmd: []string{"/a", "/b"}, Volumes: map[string]struct{}{"/a": {}, "/b": {}}}, probe,
+				imagetest.Layer{imagetest.Symlink("a", "/real"), imagetest.Dir("real", 0o755), imagetest.Symlink("b", "missing/dir")}),
+			links: map[string]string{"/a": "/real", "/b": "/missing/dir"},
+			check: refused("/b", ""),
+		},
 		"stop signal, labels and ports": {
 			image: imageOf(ispec.ImageConfig{StopSignal: "SIGUSR1", Labels: map[string]string{"a.b": "c"},
 				ExposedPorts: map[string]struct{}{"80/tcp": {}, "443/tcp": {}}}, probe),
@@ -126,9 +140,20 @@ func flagStarts(t *testing.T) map[string]start {
 	all, dropped := everyCapability(t)
 	host := writeFile(t, "host.txt", []byte("the host's"))
 	return map[string]start{
-		"--tty":             {image: one, flags: []string{"--tty"}, want: seen{Terminal: true, Env: []string{defaultPath, "HOME=/", "TERM=xterm"}}},
-		"--rootless":        {image: one, rootless: true},
-		"--seccomp default": {image: one, flags: []string{"--seccomp", "default"}, want: seen{Seccomp: "2"}},
+		"--tty":      {image: one, flags: []string{"--tty"}, want: seen{Terminal: true, Env: []string{defaultPath, "HOME=/", "TERM=xterm"}}},
+		"--rootless": {image: one, rootless: true},
+		"--seccomp default": {
+			image: one, flags: []string{"--seccomp", "default"},
+			want: seen{Seccomp: "2", Denied: []string{"keyctl: EPERM", "clone3: ENOSYS", "unshare: EPERM"}},
+		},
+		"--seccomp default with CAP_SYS_ADMIN": {
+			image: one, flags: []string{"--seccomp", "default", "--cap-add", "CAP_SYS_ADMIN"},
+			want: seen{Seccomp: "2", Denied: []string{"keyctl: EPERM"}, Effective: withSysAdmin, Bounding: withSysAdmin},
+		},
+		"--seccomp FILE": {
+			image: one, flags: []string{"--seccomp", writeFile(t, "profile.json", []byte(denyKeyctl))},
+			want: seen{Seccomp: "2", Denied: []string{"keyctl: EPERM"}},
+		},
 		"--cap-drop ALL": {
 			image: one, flags: []string{"--cap-drop", "ALL", "--cap-add", "CAP_NET_BIND_SERVICE"},
 			want: seen{Effective: netBindService, Bounding: netBindService},

@@ -143,6 +143,8 @@ type seen struct {
 	Hostname string
 	// Seccomp is the mode, empty for none; NoNewPrivs is "1" where empty.
 	Seccomp, NoNewPrivs string
+	// Denied are system calls that the seccomp filter refuses.
+	Denied []string
 	// NoFile is the limit of open files, 1024 where it is 0.
 	NoFile             uint64
 	Terminal, ReadOnly bool
@@ -157,8 +159,8 @@ func seenBy(t *testing.T, s *probe.State) seen {
 	v := seen{
 		ID: fmt.Sprintf("%d:%d %v", s.UID, s.GID, s.Groups), Cwd: s.Cwd, Env: s.Env, Hostname: s.Hostname,
 		Effective: s.Status["CapEff"], Bounding: s.Status["CapBnd"],
-		Seccomp: s.Status["Seccomp"], NoNewPrivs: s.Status["NoNewPrivs"], NoFile: s.NoFile,
-		Terminal: s.Terminal, ReadOnly: s.ReadOnly,
+		Seccomp: s.Status["Seccomp"], NoNewPrivs: s.Status["NoNewPrivs"], Denied: s.Denied,
+		NoFile: s.NoFile, Terminal: s.Terminal, ReadOnly: s.ReadOnly,
 	}
 	if v.Hostname == host {
 		v.Hostname = ""
