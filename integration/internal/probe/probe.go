@@ -26,6 +26,8 @@ type State struct {
 	// Status has fields of /proc/self/status by name: Seccomp, NoNewPrivs and
 	// the capability sets (CapEff, ...) in hexadecimal.
 	Status map[string]string
+	// Denied are system calls that a seccomp filter refuses, with its answer.
+	Denied []string
 	// NoFile is the hard RLIMIT_NOFILE: Go raises the soft one for itself.
 	NoFile uint64
 	// Terminal is whether standard output is one.
@@ -86,6 +88,7 @@ func (s *State) readProcess() error {
 	var limit syscall.Rlimit
 	rlimit := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit)
 	s.NoFile = limit.Max
+	s.Denied = denied()
 	var groups, cwd, hostname error
 	s.Groups, groups = os.Getgroups()
 	// Not os.Getwd, which believes $PWD.
