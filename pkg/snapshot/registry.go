@@ -38,12 +38,13 @@ type Registry struct {
 	User, Password string
 }
 
-// remote is one image in its registry. It keeps what it was asked for, so
-// that a pull that failed can be explained and tidied up.
+// remote is one image in its registry. It keeps what its name stood for and
+// what was fetched, so that a pull that failed can be tidied up.
 type remote struct {
 	remotes.Resolver
 
 	mu      sync.Mutex
+	target  *ispec.Descriptor
 	fetched []ispec.Descriptor
 }
 
@@ -114,6 +115,21 @@ func (c *complaints) Fire(entry *logrus.Entry) error {
 		c.first = fmt.Errorf("%s: %w", entry.Message, err)
 	}
 	return nil
+}
+
+// Resolve asks the registry once: a tag that moves during a pull does not mix
+// two images.
+func (r *remote) Resolve(ctx context.Context, ref string) (string, ispec.Descriptor, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.target != nil {
+		return ref, *r.target, nil
+	}
+	name, target, err := r.Resolver.Resolve(ctx, ref)
+	if err == nil {
+		r.target = &target
+	}
+	return name, target, err
 }
 
 // Fetcher is that of the registry, and notes what is asked for.
