@@ -73,8 +73,8 @@ func (s start) compare(t *testing.T, r ociruntime.Runtime, bundle string, config
 
 // resolved is where a mount on path really lies in the image.
 func resolved(s start, path string) string {
-	if real, found := s.links[path]; found {
-		return real
+	if place, found := s.links[path]; found {
+		return place
 	}
 	return path
 }

@@ -3,7 +3,7 @@ package probe
 import (
 	"io/fs"
 	"os"
-	"path/filepath"
+	"path"
 	"slices"
 	"strings"
 )
@@ -22,17 +22,18 @@ var limitFiles = map[string]string{
 // readLimits reads the limits of the cgroups that this process is in.
 func (s *State) readLimits() error {
 	s.Limits = map[string]string{}
-	return filepath.WalkDir(cgroups, func(path string, d fs.DirEntry, err error) error {
+	tree := os.DirFS(cgroups)
+	return fs.WalkDir(tree, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.Name() != "cgroup.procs" {
 			return err
 		}
 		// Ids are of the reader's pid namespace: nobody else is 1 there.
-		members, err := os.ReadFile(path)
+		members, err := fs.ReadFile(tree, name)
 		if err != nil || !slices.Contains(strings.Fields(string(members)), "1") {
 			return err
 		}
-		for name, what := range limitFiles {
-			if value, err := os.ReadFile(filepath.Join(filepath.Dir(path), name)); err == nil {
+		for file, what := range limitFiles {
+			if value, err := fs.ReadFile(tree, path.Join(path.Dir(name), file)); err == nil {
 				s.Limits[what] = strings.TrimSpace(string(value))
 			}
 		}
