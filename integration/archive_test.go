@@ -1,0 +1,266 @@
+package integration_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// archiveOf is an OCI archive of several images, each under a name of its own.
+func archiveOf(t *testing.T, images map[string]imagetest.Image) []byte {
+	t.Helper()
+	all := &imagetest.Content{}
+	for name, image := range images {
+		one, err := imagetest.Build(name, image)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all.Blobs == nil {
+			all.Blobs, all.Index = one.Blobs, one.Index
+			continue
+		}
+		for d, data := range one.Blobs {
+			all.Blobs[d] = data
+		}
+		all.Index.Manifests = append(all.Index.Manifests, one.Index.Manifests...)
+	}
+	var data bytes.Buffer
+	if err := all.WriteArchive(&data); err != nil {
+		t.Fatal(err)
+	}
+	return data.Bytes()
+}
+
+// fileEntry is a file of an archive.
+func fileEntry(name string, body []byte) imagetest.Entry {
+	e := imagetest.File(name, 0o644, "")
+	e.Body = body
+	return e
+}
+
+// dockerSaved is what `docker save` writes of two images: until version 24
+// (legacy) a folder a layer, where a layer that is there already is a symlink
+// to it, and later a layout that also has a manifest.json.
+func dockerSaved(t *testing.T, legacy bool) []byte {
+	t.Helper()
+	shared := imagetest.Layer{imagetest.File("shared", 0o644, "")}
+	first := imagetest.Image{Layers: []imagetest.Layer{shared}}
+	second := imagetest.Image{Layers: []imagetest.Layer{shared, {imagetest.File("second", 0o644, "")}}}
+	if !legacy {
+		data := archiveOf(t, map[string]imagetest.Image{
+			"docker.io/library/first:1": compressedAs(first, imagetest.Plain), "docker.io/library/second:1": compressedAs(second, imagetest.Plain),
+		})
+		end := len(data) - 1024
+		manifest := imagetest.Layer{fileEntry("manifest.json", []byte(`[{"Config":"none","RepoTags":["first:1"],"Layers":["none"]}]`))}
+		return append(data[:end:end], manifest.Tar()...)
+	}
+	type saved struct {
+		Config   string
+		RepoTags []string
+		Layers   []string
+	}
+	var entries imagetest.Layer
+	var manifest []saved
+	for name, image := range map[string]imagetest.Image{"first:1": first, "second:1": second} {
+		content, err := imagetest.Build("", compressedAs(image, imagetest.Plain))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var m ispec.Manifest
+		if err := json.Unmarshal(content.Blobs[content.Index.Manifests[0].Digest], &m); err != nil {
+			t.Fatal(err)
+		}
+		folder := strings.TrimSuffix(name, ":1")
+		s := saved{Config: folder + ".json", RepoTags: []string{name}}
+		entries = append(entries, fileEntry(s.Config, content.Blobs[m.Config.Digest]))
+		for i, l := range m.Layers {
+			layer := folder + strings.Repeat("x", i) + "/layer.tar"
+			s.Layers = append(s.Layers, layer)
+			if i == 0 {
+				entries = append(entries, imagetest.Symlink(layer, "../shared/layer.tar"))
+			} else {
+				entries = append(entries, fileEntry(layer, content.Blobs[l.Digest]))
+			}
+		}
+		manifest = append(manifest, s)
+	}
+	text, err := json.Marshal(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries = append(entries, fileEntry("shared/layer.tar", shared.Tar()), fileEntry("manifest.json", text))
+	return entries.Tar()
+}
+
+// TestArchiveReference chooses one of several images in an archive.
+func TestArchiveReference(t *testing.T) {
+	needsRoot(t)
+	oci := archiveOf(t, map[string]imagetest.Image{
+		"docker.io/library/first:1": marked("amd64", "first"), "example.com/second:1": marked("amd64", "second"), "v3": marked("amd64", "third"),
+	})
+	layout := filepath.Join(t.TempDir(), "layout")
+	if err := os.Mkdir(layout, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	command(t, oci, "tar", "-x", "-C", layout)
+	store := filepath.Join(t.TempDir(), "store")
+	export := func(source string) outcome {
+		return invocation{args: []string{"export", "--store", store, "--profile", "none", "--platform", "linux/amd64", source}}.run(t)
+	}
+	path := writeFile(t, "several.tar", oci)
+	for _, at := range []string{"oci-archive:" + path, "oci:" + layout} {
+		onlyFile(t, export(at+":docker.io/library/first:1").stdout, "first")
+		onlyFile(t, export(at+":first:1").stdout, "first")
+		onlyFile(t, export(at+":example.com/second:1").stdout, "second")
+		onlyFile(t, export(at+":v3").stdout, "third")
+		for _, source := range []string{at, at + ":none"} {
+			o := export(source)
+			if o.status != statusNotFound {
+				t.Errorf("%s: exit status %d", source, o.status)
+			}
+			checkError(t, o.stderr, "docker.io/library/first:1", "example.com/second:1", "v3", "PATH:NAME")
+		}
+	}
+	for name, legacy := range map[string]bool{"docker save 24": true, "docker save 25": false} {
+		t.Run(name, func(t *testing.T) {
+			at := "docker-archive:" + writeFile(t, "saved.tar", dockerSaved(t, legacy))
+			all := func(ref string) outcome {
+				return invocation{args: []string{"export", "--store", store, "--profile", "none", at + ref}}.run(t)
+			}
+			onlyFile(t, all(":first:1").stdout, "shared")
+			if l := readTar(t, all(":docker.io/library/second:1").stdout); len(l) != 2 {
+				t.Errorf("want shared and second, got:\n%s", l)
+			}
+			checkError(t, all("").stderr, "docker.io/library/first:1", "docker.io/library/second:1")
+		})
+	}
+}
+
+// TestArchiveOfUnnamed has two images that no name tells apart: they go by
+// their digests.
+func TestArchiveOfUnnamed(t *testing.T) {
+	needsRoot(t)
+	one, err := imagetest.Build("", marked("amd64", "first"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := imagetest.Build("", marked("amd64", "second"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for d, data := range two.Blobs {
+		one.Blobs[d] = data
+	}
+	one.Index.Manifests = append(one.Index.Manifests, two.Index.Manifests...)
+	dir := t.TempDir()
+	if err := one.WriteLayout(dir); err != nil {
+		t.Fatal(err)
+	}
+	second := two.Index.Manifests[0].Digest.String()
+	args := []string{"export", "--store", filepath.Join(t.TempDir(), "store"), "--profile", "none", "--platform", "linux/amd64"}
+	o := invocation{args: append(args, "oci:"+dir)}.run(t)
+	if o.status != statusNotFound {
+		t.Errorf("exit status %d", o.status)
+	}
+	checkError(t, o.stderr, second, one.Index.Manifests[0].Digest.String())
+	onlyFile(t, ctrRootfs(t, append(args, "oci:"+dir+":"+second)...).stdout, "second")
+}
+
+// TestCompressedArchive reads archives with gzip and zstd around them, from a
+// file and from a pipe, on a machine that has no such program; and cut off
+// anywhere they are told from whole ones.
+func TestCompressedArchive(t *testing.T) {
+	needsRoot(t)
+	plain := archiveOf(t, map[string]imagetest.Image{standardName: standard(t)})
+	want := archiveBytes(t, standard(t))
+	for name, data := range map[string][]byte{
+		"plain": plain,
+		"gzip":  []byte(command(t, plain, "gzip", "-c")),
+		"zstd":  []byte(command(t, plain, "zstd", "-c", "-q")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := filepath.Join(t.TempDir(), "store")
+			noPrograms := []string{"PATH=/nowhere"}
+			export := []string{"export", "--store", store, "--reproducible"}
+			file := invocation{args: append(export, "oci-archive:"+writeFile(t, "image", data)), env: noPrograms}.succeed(t)
+			piped := invocation{args: append(export, "oci-archive:-"), stdin: data, env: noPrograms}.succeed(t)
+			if !bytes.Equal(file.stdout, want) || !bytes.Equal(piped.stdout, want) {
+				t.Errorf("%d bytes from a file, %d from a pipe, want %d", len(file.stdout), len(piped.stdout), len(want))
+			}
+			for _, cut := range []int{3, 700, len(data) / 2, len(data) - len(plain)/4, len(data) - 4} {
+				if name == "plain" && cut == len(data)-4 || cut < 0 {
+					continue // only zeros of the tar's end are missing
+				}
+				o := invocation{args: append(export, "oci-archive:-"), stdin: data[:cut]}.run(t)
+				if o.status != statusFailed {
+					t.Errorf("cut after %d bytes of %d: exit status %d", cut, len(data), o.status)
+				}
+				if cut > 512 {
+					checkError(t, o.stderr, "cut off")
+				}
+			}
+			if name != "plain" {
+				damaged := bytes.Clone(data)
+				damaged[len(damaged)/2] ^= 0x40
+				if o := (invocation{args: append(export, "oci-archive:-"), stdin: damaged}).run(t); o.status != statusFailed {
+					t.Errorf("damaged: exit status %d", o.status)
+				}
+			}
+		})
+	}
+}
+
+// TestArchiveFromWriter reads from a program that must be able to write all it
+// has, padding too.
+func TestArchiveFromWriter(t *testing.T) {
+	needsRoot(t)
+	data := append(archiveOf(t, map[string]imagetest.Image{"": marked("amd64", "first")}), make([]byte, 1<<20)...)
+	store := filepath.Join(t.TempDir(), "store")
+	cmd := exec.Command("/bin/bash", "-c", `set -o pipefail; cat "$1" | "$0" export --store "$2" --platform linux/amd64 -o /dev/null oci-archive:-`,
+		programs.ctrRootfs, writeFile(t, "padded.tar", data), store)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v:\n%s", err, out)
+	}
+}
+
+// TestStandingInput interrupts a read of standard input that stands still.
+func TestStandingInput(t *testing.T) {
+	needsRoot(t)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	cmd := invocation{args: []string{"export", "--store", filepath.Join(t.TempDir(), "store"), "--timeout", "1s", "oci-archive:-"}}.command()
+	cmd.Stdin = r
+	start := time.Now()
+	out, _ := cmd.CombinedOutput() // the status is looked at
+	r.Close()
+	if took := time.Since(start); cmd.ProcessState.ExitCode() != statusFailed || took > 10*time.Second || !bytes.Contains(out, []byte("--timeout")) {
+		t.Errorf("after %v exit status %d:\n%s", took, cmd.ProcessState.ExitCode(), out)
+	}
+}
+
+// TestWrongKindOfArchive says how to read what was named by the other word.
+func TestWrongKindOfArchive(t *testing.T) {
+	needsRoot(t)
+	archive := writeArchive(t, "", marked("amd64", "first"))
+	for source, want := range map[string]string{
+		"oci:" + archive:             "oci-archive:" + archive,
+		"oci-archive:" + t.TempDir(): "oci:",
+	} {
+		o := invocation{args: []string{"export", "--store", filepath.Join(t.TempDir(), "store"), source}}.run(t)
+		if o.status != statusFailed {
+			t.Errorf("%s: exit status %d", source, o.status)
+		}
+		checkError(t, o.stderr, want)
+	}
+}
