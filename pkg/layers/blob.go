@@ -17,46 +17,32 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// source is where the bodies of a layer are read: its spool, or its blob.
-type source struct {
-	io.ReaderAt
-	io.Closer
-	size int64
-}
-
-// closeSources gives back what layers hold that were read before an error.
-func closeSources(indexes []*index) error {
-	var errs []error
-	for _, x := range indexes {
-		if x != nil && x.source.Closer != nil {
-			errs = append(errs, x.source.Close())
-		}
-	}
-	return errors.Join(errs...)
-}
+// maxInPlace is how many blobs are kept open for bodies, the largest ones: a
+// process has to do with 64 descriptors.
+const maxInPlace = 16
 
 // indexAll reads the layers side by side, the largest first, so that a large one
 // does not begin when the others are done. Also after an error, the caller
-// closes the sources of what it gives.
-func indexAll(ctx context.Context, layers []Layer, o Options, q *quota) ([]*index, error) {
+// closes the blobs of what it gives.
+func indexAll(ctx context.Context, layers []Layer, workers int, q *quota, sp *spool) ([]*index, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	indexes := make([]*index, len(layers))
 	queue := make(chan int, len(layers))
-	for _, i := range bySize(layers) {
+	for rank, i := range bySize(layers) {
+		indexes[i] = newIndex(uint32(i), q)
+		indexes[i].inPlace = layers[i].InPlace && rank < maxInPlace
 		queue <- i
 	}
 	close(queue)
-	workers := cmp.Or(o.Workers, runtime.GOMAXPROCS(0))
 	var wg sync.WaitGroup
-	for range min(workers, len(layers)) {
+	for range min(cmp.Or(workers, runtime.GOMAXPROCS(0)), len(layers)) {
 		wg.Go(func() {
 			for i := range queue {
 				if ctx.Err() != nil {
 					return
 				}
-				indexes[i] = newIndex(uint32(i), q)
-				if err := readLayer(ctx, layers[i], indexes[i], o); err != nil {
+				if err := readLayer(ctx, layers[i], indexes[i], sp); err != nil {
 					cancel(layers[i].named(i+1, len(layers), err)) // only the first one counts
 					return
 				}
@@ -79,24 +65,25 @@ func bySize(layers []Layer) []int {
 }
 
 // readLayer fills x from a layer's blob, which is closed unless x reads bodies
-// there. x holds its source also after an error.
-func readLayer(ctx context.Context, l Layer, x *index, o Options) error {
+// there.
+func readLayer(ctx context.Context, l Layer, x *index, sp *spool) error {
 	blob, err := l.Open(ctx)
 	if err != nil {
 		return fmt.Errorf("opening the blob: %w", err)
 	}
-	if err := readBlob(ctx, l, blob, x, o); err != nil {
+	if err := readBlob(ctx, l, blob, x, sp); err != nil {
 		return errors.Join(err, blob.Close())
 	}
-	if x.source.Closer == nil {
-		x.source = source{blob, blob, blob.Size()}
+	if x.inPlace {
+		x.source, x.blob = blob, blob
 		return nil
 	}
 	return blob.Close()
 }
 
-// readBlob gives x a spool as its source where the blob cannot be one.
-func readBlob(ctx context.Context, l Layer, blob Blob, x *index, o Options) error {
+// readBlob indexes and verifies a blob. It spools the tar where x cannot read
+// bodies in the blob.
+func readBlob(ctx context.Context, l Layer, blob Blob, x *index, sp *spool) error {
 	if blob.Size() != l.Descriptor.Size {
 		return fmt.Errorf("%w: the blob has %d bytes, its descriptor says %d", ErrMismatch, blob.Size(), l.Descriptor.Size)
 	}
@@ -111,16 +98,13 @@ func readBlob(ctx context.Context, l Layer, blob Blob, x *index, o Options) erro
 	stream := newBlobStream(io.TeeReader(io.NewSectionReader(blob, 0, blob.Size()), raw))
 	defer stream.close()
 	s := &tarStream{ctx: ctx, quota: x.quota, sinks: []io.Writer{content}}
-	if stream.compressed() || !l.InPlace {
-		spool, err := newSpool(o.SpoolDir)
-		if err != nil {
-			return err
-		}
-		x.source = source{spool, spool, 0}
-		s.sinks = append(s.sinks, countingWriter{spool, &x.quota.spooled})
+	if stream.compressed() || !x.inPlace {
+		tar := &part{spool: sp}
+		x.inPlace, x.source = false, tar
+		s.sinks = append(s.sinks, countingWriter{tar, &x.quota.spooled})
 	}
 	err = readStream(s, stream, x)
-	x.source.size = s.total
+	x.size = s.total
 	if !s.ended {
 		return err // cancelled, over a limit or out of room: digests say nothing
 	}

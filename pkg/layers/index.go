@@ -3,6 +3,7 @@ package layers
 import (
 	"archive/tar"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
@@ -23,10 +24,15 @@ const modeImplied = 0o755
 // index is the tree of one layer alone: what its entries make of an empty
 // directory, and its marks on what is below.
 type index struct {
-	root   *node
-	layer  uint32
-	quota  *quota
-	source source
+	root  *node
+	layer uint32
+	quota *quota
+	// source holds the layer's tar of the given size: a part of the spool, or
+	// the blob, which is to be closed then. inPlace says that it may be that.
+	source  io.ReaderAt
+	size    int64
+	blob    Blob
+	inPlace bool
 	// pending are the targets of hard links that the layer had not when they
 	// came; unsettled are their inodes by the target.
 	pending   []pendingLink

@@ -128,21 +128,23 @@ type Report struct {
 // sparse and contiguous files, long paths. A 0:0 character device is a device
 // and overlayfs's xattrs are xattrs: neither hides anything below it.
 func Open(ctx context.Context, layers []Layer, o Options) (*Tree, error) {
-	q := newQuota(o)
-	indexes, err := indexAll(ctx, layers, o, q)
-	var root *node
-	if err == nil {
-		root, err = mergeAll(indexes)
-	}
-	if err != nil {
-		return nil, errors.Join(err, closeSources(indexes))
-	}
-	t := &Tree{root: root, implied: o.Implied, report: q.report()}
+	q, sp := newQuota(o), newSpool(o.SpoolDir)
+	indexes, err := indexAll(ctx, layers, o.Workers, q, sp)
+	t := &Tree{implied: o.Implied, report: q.report(), closers: []io.Closer{sp}}
 	if t.implied.IsZero() {
 		t.implied = time.Unix(0, 0)
 	}
 	for _, x := range indexes {
-		t.sources = append(t.sources, x.source)
+		t.sources = append(t.sources, source{x.source, x.size})
+		if x.blob != nil {
+			t.closers = append(t.closers, x.blob)
+		}
+	}
+	if err == nil {
+		t.root, err = mergeAll(indexes)
+	}
+	if err != nil {
+		return nil, errors.Join(err, t.Close())
 	}
 	return t, nil
 }

@@ -21,6 +21,9 @@ func TestSameAsModel(t *testing.T) {
 			t.Fatalf("%v\nthe image of seed %d:\n%s", err, seed, script(layers))
 		}
 		got, want := list(t, tree), applyModel(layers).list()
+		if err := tree.Close(); err != nil {
+			t.Fatal(err)
+		}
 		if got != want {
 			t.Fatalf("layers (got) and model (want) differ:\n%s\nthe image of seed %d (again: -layers.seed=%d):\n%s",
 				differences(got, want), seed, seed, script(layers))

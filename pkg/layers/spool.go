@@ -3,56 +3,113 @@ package layers
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"sync"
+	"sync/atomic"
 	"syscall"
 )
 
-// spool is a file for one layer's tar that is gone when it is closed, or, where
-// the system can do that, when the process dies.
+// spool is one file for the tars of all layers that are not read in place: an
+// image may have more layers than a process may have descriptors. It is gone
+// when it is closed, or, where the system can do that, when the process dies.
+//
+// Layers write to it side by side, chunk by chunk, each chunk at a place of its
+// own; see part.
 type spool struct {
+	dir  string
+	once sync.Once
+	file *spoolFile
+	err  error
+	next atomic.Int64
+}
+
+// spoolFile is the file of a spool.
+type spoolFile struct {
 	*os.File
-	dir string
 	// remove is the name to remove after closing, where an open file cannot be.
 	remove string
 }
 
-// newSpool makes a spool in dir, which is os.TempDir() where empty.
-func newSpool(dir string) (*spool, error) {
+// newSpool prepares a spool in dir, which is os.TempDir() where empty. The file
+// is made when it is needed.
+func newSpool(dir string) *spool {
 	if dir == "" {
 		dir = os.TempDir()
 	}
-	s, err := openSpool(dir)
-	if err != nil {
-		return nil, fmt.Errorf("making a spool file in %q: %w", dir, err)
-	}
-	return s, nil
+	return &spool{dir: dir}
 }
 
-// Write says what to do when the folder is full.
-func (s *spool) Write(p []byte) (int, error) {
-	n, err := s.File.Write(p)
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return n, fmt.Errorf("spooling to %q: %w; choose a folder with more room by --spool", s.dir, errors.Unwrap(err))
+func (s *spool) open() error {
+	s.once.Do(func() { s.file, s.err = openSpoolFile(s.dir) })
+	if s.err != nil {
+		return fmt.Errorf("making a spool file in %q: %w", s.dir, s.err)
 	}
-	if err != nil {
-		return n, fmt.Errorf("spooling to %q: %w", s.dir, err)
-	}
-	return n, nil
+	return nil
 }
 
 func (s *spool) Close() error {
-	err := s.File.Close()
-	if s.remove != "" {
-		err = errors.Join(err, os.Remove(s.remove))
+	if s.file == nil {
+		return nil
+	}
+	err := s.file.Close()
+	if s.file.remove != "" {
+		err = errors.Join(err, os.Remove(s.file.remove))
 	}
 	return err
 }
 
-// createSpool makes a file that has a name.
-func createSpool(dir string) (*spool, error) {
+// createSpoolFile makes a file that has a name.
+func createSpoolFile(dir string) (*spoolFile, error) {
 	f, err := os.CreateTemp(dir, "ctr-rootfs-spool-")
 	if err != nil {
 		return nil, err
 	}
-	return &spool{File: f, dir: dir, remove: f.Name()}, nil
+	return &spoolFile{f, f.Name()}, nil
+}
+
+// part is one layer's tar in a spool: it is written in chunks of chunkSize, of
+// which only the last is shorter, and then read at any offset.
+type part struct {
+	spool  *spool
+	places []int64
+	size   int64
+}
+
+// Write adds a chunk.
+func (p *part) Write(chunk []byte) (int, error) {
+	if len(chunk) == 0 {
+		return 0, nil
+	}
+	if err := p.spool.open(); err != nil {
+		return 0, err
+	}
+	at := p.spool.next.Add(chunkSize) - chunkSize
+	n, err := p.spool.file.WriteAt(chunk, at)
+	switch {
+	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
+		return n, fmt.Errorf("spooling to %q: %w; choose a folder with more room by --spool", p.spool.dir, errors.Unwrap(err))
+	case err != nil:
+		return n, fmt.Errorf("spooling to %q: %w", p.spool.dir, err)
+	}
+	p.places = append(p.places, at)
+	p.size += int64(n)
+	return n, nil
+}
+
+// ReadAt is io.ReaderAt's.
+func (p *part) ReadAt(b []byte, offset int64) (n int, err error) {
+	for n < len(b) {
+		if offset >= p.size {
+			return n, io.EOF
+		}
+		within := offset % chunkSize
+		want := min(int64(len(b)-n), chunkSize-within, p.size-offset)
+		got, err := p.spool.file.ReadAt(b[n:n+int(want)], p.places[offset/chunkSize]+within)
+		n, offset = n+got, offset+int64(got)
+		if err != nil {
+			return n, fmt.Errorf("reading the spool in %q: %w", p.spool.dir, err)
+		}
+	}
+	return n, nil
 }

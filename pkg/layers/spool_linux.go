@@ -6,12 +6,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openSpool makes a file that never has a name, where the filesystem can
-// (open(2), O_TMPFILE: not on overlayfs before 6.3, nor on NFS).
-func openSpool(dir string) (*spool, error) {
+// openSpoolFile makes a file that never has a name, where the filesystem can
+// (open(2), O_TMPFILE: not on NFS, nor on overlayfs before Linux 6.3).
+func openSpoolFile(dir string) (*spoolFile, error) {
 	f, err := os.OpenFile(dir, unix.O_TMPFILE|os.O_RDWR, 0o600)
 	if err != nil {
-		return unlinkedSpool(dir)
+		return unlinkedSpoolFile(dir)
 	}
-	return &spool{File: f, dir: dir}, nil
+	return &spoolFile{File: f}, nil
 }

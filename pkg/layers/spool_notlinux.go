@@ -2,4 +2,4 @@
 
 package layers
 
-func openSpool(dir string) (*spool, error) { return unlinkedSpool(dir) }
+func openSpoolFile(dir string) (*spoolFile, error) { return unlinkedSpoolFile(dir) }

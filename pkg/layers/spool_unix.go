@@ -7,16 +7,16 @@ import (
 	"os"
 )
 
-// unlinkedSpool takes the name away at once: whoever kills the process leaves
-// nothing behind.
-func unlinkedSpool(dir string) (*spool, error) {
-	s, err := createSpool(dir)
+// unlinkedSpoolFile takes the name away at once: whoever kills the process
+// leaves nothing behind.
+func unlinkedSpoolFile(dir string) (*spoolFile, error) {
+	f, err := createSpoolFile(dir)
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Remove(s.remove); err != nil {
-		return nil, errors.Join(err, s.File.Close())
+	if err := os.Remove(f.remove); err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
-	s.remove = ""
-	return s, nil
+	f.remove = ""
+	return f, nil
 }

@@ -1,5 +1,5 @@
 package layers
 
-// openSpool leaves the name until the file is closed: Windows removes no open
-// file.
-func openSpool(dir string) (*spool, error) { return createSpool(dir) }
+// openSpoolFile leaves the name until the file is closed: Windows removes no
+// open file.
+func openSpoolFile(dir string) (*spoolFile, error) { return createSpoolFile(dir) }

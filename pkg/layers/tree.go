@@ -16,9 +16,16 @@ import (
 // by side. Names, attributes and bodies stay readable until Close.
 type Tree struct {
 	root    *node
-	sources []source
+	sources []source // by layer
+	closers []io.Closer
 	implied time.Time
 	report  Report
+}
+
+// source is a layer's tar.
+type source struct {
+	io.ReaderAt
+	size int64
 }
 
 var _ export.Tree = (*Tree)(nil)
@@ -29,10 +36,10 @@ func (t *Tree) Report() Report { return t.report }
 // Close gives back the spool and the blobs that were read in place.
 func (t *Tree) Close() error {
 	var errs []error
-	for _, s := range t.sources {
-		errs = append(errs, s.Close())
+	for _, c := range t.closers {
+		errs = append(errs, c.Close())
 	}
-	t.sources = nil
+	t.closers = nil
 	return errors.Join(errs...)
 }
 
@@ -104,9 +111,6 @@ func (t *Tree) entry(n *node, path string) *export.Entry {
 // open reads a body out of its layer's tar. It takes no descriptor, so any
 // number of them may be open.
 func (t *Tree) open(i *inode, path string) (io.ReadCloser, error) {
-	if int(i.layer) >= len(t.sources) {
-		return nil, fmt.Errorf("opening %q: %w", path, fs.ErrClosed)
-	}
 	from := t.sources[i.layer]
 	if !i.sparse {
 		return &content{io.NewSectionReader(from, i.offset, i.size), path}, nil
