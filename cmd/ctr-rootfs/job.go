@@ -48,7 +48,8 @@ func (j job) write(ctx context.Context, source string, out *outputFlags, arrange
 		if err != nil {
 			return err
 		}
-		report, err := target.write(ctx, tree)
+		report, err := target.write(ctx, tree, out.watched(target.sink))
+		out.progress.done()
 		if err != nil {
 			return err
 		}

@@ -35,6 +35,8 @@ where FILE may be "-" for standard input.`,
 		return usagef("reading the command line: %w: see %q", err, cmd.CommandPath()+" --help")
 	})
 	store := newStoreFlags(root.PersistentFlags(), s)
+	mode := root.PersistentFlags().String("progress", "auto", "auto, tty, plain, json or quiet, on standard error")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return s.progress.choose(*mode) }
 	root.AddCommand(newExport(s, store), newBundle(s, store), newSpec(s, store), newLs(s, store),
 		newImages(s, store), newGC(s, store), newVersion(s))
 	return root

@@ -18,12 +18,12 @@ type streams struct {
 	in     *os.File
 	out    *os.File
 	errors io.Writer
+	// progress is what is told on errors while the work goes on.
+	progress *progress
 }
 
 // notice tells a person something, in a line.
-func (s streams) notice(text string) {
-	fmt.Fprintf(s.errors, "ctr-rootfs: %s\n", text)
-}
+func (s streams) notice(text string) { s.progress.notice(text) }
 
 // interrupted is the cause with which a signal ends the work.
 type interrupted struct{ signal syscall.Signal }
@@ -35,16 +35,19 @@ func run(ctx context.Context, args []string, s streams) int {
 	ctx, stop := untilSignal(ctx)
 	defer stop()
 	defer surviveSIGPIPE()()
+	s.progress = newProgress(s.errors)
 	root := newRoot(s)
 	root.SetArgs(args)
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.errors)
 	err := root.ExecuteContext(ctx)
+	s.progress.done()
 	if err == nil {
 		return 0
 	}
-	s.notice(oneLine(explain(err)))
+	// An error is told in words whatever --progress is.
+	fmt.Fprintln(s.errors, plainMessage(oneLine(explain(err))))
 	return status(err)
 }
 

@@ -97,9 +97,10 @@ func (f *outputFlags) described(t *target) metadataOutput {
 }
 
 // write writes tree, and leaves either the whole output or nothing of it.
-func (t *target) write(ctx context.Context, tree export.Tree) (export.Report, error) {
+// sink is t's own, or one around it.
+func (t *target) write(ctx context.Context, tree export.Tree, sink export.Sink) (export.Report, error) {
 	t.written = true
-	report, err := export.Write(ctx, tree, t.sink)
+	report, err := export.Write(ctx, tree, sink)
 	if err != nil {
 		return report, joined(err, t.discard())
 	}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
+	"golang.org/x/term"
+)
+
+// progress tells a person, or a program, on stderr how far the work is. One
+// stage is shown at a time. Its methods may be called from any goroutine.
+type progress struct {
+	errors io.Writer
+	// show makes the display of a stage; nil shows none.
+	show func(io.Writer, snapshot.Step) display
+	// message gives the line for a notice; nil tells none.
+	message func(text string) string
+
+	mu    sync.Mutex
+	stage string
+	now   display
+}
+
+// display shows one stage.
+type display interface {
+	update(snapshot.Step)
+	// above writes a line that stays, without disturbing what is shown.
+	above(line string)
+	end()
+}
+
+// newProgress tells notices, and shows no stage until choose was called.
+func newProgress(errors io.Writer) *progress {
+	return &progress{errors: errors, message: plainMessage}
+}
+
+// choose reads --progress. A terminal gets a bar, anything else a line now and
+// then; a dumb terminal cannot move its cursor.
+func (p *progress) choose(mode string) error {
+	if mode == "auto" {
+		mode = "plain"
+		if f, ok := p.errors.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
+			mode = "tty"
+		}
+	}
+	switch mode {
+	case "tty":
+		p.show = newBar
+	case "plain":
+		p.show = newLines(plainStep, plainEvery, false)
+	case "json":
+		p.show = newLines(jsonStep, jsonEvery, true)
+		p.message = jsonMessage
+	case "quiet":
+		p.message = nil
+	default:
+		return usagef("reading --progress %q: it is auto, tty, plain, json or quiet", mode)
+	}
+	return nil
+}
+
+// wanted says whether anybody looks at steps.
+func (p *progress) wanted() bool { return p.show != nil }
+
+// step shows how far a stage is; a new stage ends the one before.
+func (p *progress) step(s snapshot.Step) {
+	if !p.wanted() {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s.Stage != p.stage {
+		p.endStage()
+		p.stage, p.now = s.Stage, p.show(p.errors, s)
+	}
+	p.now.update(s)
+}
+
+// done ends what is shown.
+func (p *progress) done() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.endStage()
+}
+
+func (p *progress) endStage() {
+	if p.now != nil {
+		p.now.end()
+	}
+	p.stage, p.now = "", nil
+}
+
+// notice tells something in a line of its own.
+func (p *progress) notice(text string) {
+	if p.message == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	line := p.message(text)
+	if p.now != nil {
+		p.now.above(line)
+		return
+	}
+	fmt.Fprintln(p.errors, line)
+}
+
+func plainMessage(text string) string { return "ctr-rootfs: " + text }

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
+)
+
+func TestProgressJSON(t *testing.T) {
+	var out bytes.Buffer
+	p := newProgress(&out)
+	if err := p.choose("json"); err != nil {
+		t.Fatal(err)
+	}
+	p.step(snapshot.Step{Stage: "pulling", Unit: "bytes", Done: 1, Total: 3})
+	p.step(snapshot.Step{Stage: "pulling", Unit: "bytes", Done: 3, Total: 3})
+	p.notice("a notice")
+	p.step(snapshot.Step{Stage: "unpacking", Unit: "layers", Done: 0, Total: 2})
+	p.done()
+	stages := map[string]int64{}
+	messages := 0
+	for line := range strings.Lines(out.String()) {
+		var l progressLine
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
+			t.Fatalf("line %q: %v", line, err)
+		}
+		if l.Message == "a notice" {
+			messages++
+		} else {
+			stages[l.Stage] = *l.Done
+		}
+	}
+	if stages["pulling"] != 3 || len(stages) != 2 || messages != 1 {
+		t.Errorf("in the end %v and %d messages:\n%s", stages, messages, out.String())
+	}
+}
+
+func TestProgressQuiet(t *testing.T) {
+	var out bytes.Buffer
+	p := newProgress(&out)
+	if err := p.choose("quiet"); err != nil {
+		t.Fatal(err)
+	}
+	p.step(snapshot.Step{Stage: "pulling"})
+	p.notice("a notice")
+	p.done()
+	if out.Len() != 0 {
+		t.Errorf("quiet told %q", out.String())
+	}
+}
+
+func TestProgressUnknown(t *testing.T) {
+	if err := newProgress(&bytes.Buffer{}).choose("loud"); err == nil || !isUsage(err) {
+		t.Errorf("choose = %v, want a usage error", err)
+	}
+}
+
+// TestBarGoes shows that a bar leaves what is told beside it, and no error
+// when more is done than was expected.
+func TestBarGoes(t *testing.T) {
+	var out bytes.Buffer
+	b := newBar(&out, snapshot.Step{Stage: "exporting", Unit: "bytes", Total: 10})
+	for done := range int64(20) {
+		b.update(snapshot.Step{Stage: "exporting", Unit: "bytes", Done: done, Total: 10})
+	}
+	b.above("a notice")
+	b.end()
+	if !strings.Contains(out.String(), "a notice\n") {
+		t.Errorf("the notice is not in %q", out.String())
+	}
+}
+
+func TestPlainStep(t *testing.T) {
+	for _, c := range []struct {
+		step snapshot.Step
+		took time.Duration
+		want string
+	}{
+		{snapshot.Step{Stage: "pulling", Unit: "bytes", Done: 50e6, Total: 200e6}, 5 * time.Second, "ctr-rootfs: pulling: 50.0 MB of 200.0 MB (25 %), 10.0 MB/s, 15s left"},
+		{snapshot.Step{Stage: "exporting", Unit: "bytes", Done: 50e6}, 5 * time.Second, "ctr-rootfs: exporting: 50.0 MB, 10.0 MB/s"},
+		{snapshot.Step{Stage: "unpacking", Unit: "layers", Done: 1, Total: 4}, 2 * time.Second, "ctr-rootfs: unpacking: 1 layers of 4 layers (25 %), 6s left"},
+	} {
+		if got := plainStep(c.step, c.took); got != c.want {
+			t.Errorf("plainStep(%+v) = %q, want %q", c.step, got, c.want)
+		}
+	}
+}
