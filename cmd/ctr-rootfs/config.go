@@ -14,8 +14,11 @@ import (
 
 // document gives config.json, as text and as what it says.
 func (f *configFlags) document(ctx context.Context, o *opened) ([]byte, *rspec.Spec, error) {
-	if f.spec != nil {
+	switch {
+	case f.spec != nil:
 		return f.given, f.spec, nil
+	case f.source == specOfContainer:
+		return containerSpec(o)
 	}
 	accounts, err := f.accounts(ctx, o)
 	if err != nil {
@@ -23,7 +26,7 @@ func (f *configFlags) document(ctx context.Context, o *opened) ([]byte, *rspec.S
 	}
 	spec, err := ocispec.New(o.view.Image.Config, accounts, f.options)
 	if err != nil {
-		return nil, nil, fmt.Errorf("making config.json for %q: %w", o.view.Image.Name, err)
+		return nil, nil, fmt.Errorf("making config.json for %q: %w", o.source, err)
 	}
 	text, err := ocispec.Marshal(spec)
 	return text, spec, err

@@ -17,6 +17,8 @@ type configFlags struct {
 	userGroups               string
 	mounts, annotations      []string
 	rootless, noNewPrivilege bool
+	// source is --spec: whose config.json it is.
+	source string
 
 	options ocispec.Options
 	// given is --config's text, and spec what it says.
@@ -27,6 +29,7 @@ type configFlags struct {
 func newConfigFlags(flags *pflag.FlagSet) *configFlags {
 	f := &configFlags{flags: flags}
 	o := &f.options
+	flags.StringVar(&f.source, "spec", specOfImage, "image: config.json made from the image's config; container: the container's own")
 	flags.StringVar(&f.file, "config", "", "use this config.json, byte for byte")
 	flags.StringArrayVar(&o.Env, "env", nil, "set `NAME=VALUE`; NAME alone takes this process's value, or removes it")
 	flags.StringVar(&o.Cwd, "cwd", "", "working directory of the process")
@@ -53,6 +56,9 @@ func newConfigFlags(flags *pflag.FlagSet) *configFlags {
 // arguments instead of the image's.
 func (f *configFlags) check(args []string) error {
 	f.options.Args = args
+	if f.source != specOfImage {
+		return f.checkSource()
+	}
 	if f.file != "" {
 		return f.readConfig()
 	}

@@ -67,6 +67,10 @@ func hintFor(err error) string {
 		store     *snapshot.StoreError
 		pull      *snapshot.PullError
 		archive   *snapshot.ArchiveError
+		absent    *snapshot.AbsentError
+		ambiguous *snapshot.AmbiguousError
+		shifted   *snapshot.ShiftedError
+		changed   *changedError
 
 		incomplete *snapshot.IncompleteError
 	)
@@ -93,6 +97,14 @@ func hintFor(err error) string {
 		return pullHint(pull)
 	case errors.As(err, &archive):
 		return archiveHint(archive)
+	case errors.As(err, &absent):
+		return absentHint(absent)
+	case errors.As(err, &ambiguous):
+		return ambiguousHint(ambiguous)
+	case errors.As(err, &shifted):
+		return "export the container while it runs, as container:ID"
+	case errors.As(err, &changed):
+		return "hold it still with --pause, or say --allow-changes"
 	case errors.Is(err, ocispec.ErrNoArgs):
 		return "give the command behind --, as in: -- /bin/sh"
 	}

@@ -20,6 +20,8 @@ type opened struct {
 	source string
 	view   *snapshot.View
 	tree   *shownTree
+	// live tells what changed meanwhile; nil where nothing can.
+	live *export.LiveTree
 	// latest is the time of what this tool makes itself.
 	latest time.Time
 }
@@ -61,7 +63,10 @@ func (j job) write(ctx context.Context, source string, out *outputFlags, arrange
 	if err != nil {
 		return joined(err, target.abandon(), out.metadata.abandon())
 	}
-	return out.metadata.write(done)
+	if err := out.metadata.write(done); err != nil {
+		return err
+	}
+	return j.tree.live.judge(done)
 }
 
 // read runs use on the tree of SOURCE, and writes nothing but what use does.
@@ -77,17 +82,20 @@ func (j job) read(ctx context.Context, source string, use func(context.Context, 
 // use opens the image's tree, runs fn and undoes what opening did, whatever
 // fn gives.
 func (j job) use(ctx context.Context, source string, fn func(context.Context, *opened) error) error {
-	view, undo, err := j.store.open(ctx, source)
+	view, undo, err := j.store.open(ctx, source, j.tree.live.pause)
 	if err != nil {
 		return err
 	}
 	latest := j.tree.latest(view.Image.Config.Created)
-	base := export.NewDirTree(view.Root)
+	base, live, err := baseTree(view)
+	if err != nil {
+		return joined(err, undo())
+	}
 	tree, err := j.tree.shown(base, latest)
 	if err != nil {
 		return joined(err, base.Close(), undo())
 	}
-	err = fn(ctx, &opened{source: source, view: view, tree: tree, latest: latest})
+	err = fn(ctx, &opened{source: source, view: view, tree: tree, live: live, latest: latest})
 	return joined(causeOf(ctx, err), tree.Close(), undo())
 }
 
@@ -102,7 +110,7 @@ func causeOf(ctx context.Context, err error) error {
 // tell says on stderr what was written and what could not be.
 func tell(s streams, m metadata) {
 	tellLeftOut(s, m)
-	s.notice(fmt.Sprintf("wrote %d entries of %s (%s)", m.Entries.Entries(), m.Image, size(m.Entries.Bytes)))
+	s.notice(fmt.Sprintf("wrote %d entries of %s (%s)", m.Entries.Entries(), m.name(), size(m.Entries.Bytes)))
 }
 
 // tellLeftOut says what could not be written, and which patterns were for
@@ -112,6 +120,12 @@ func tellLeftOut(s streams, m metadata) {
 		if !l.Asked {
 			s.notice(l.String())
 		}
+	}
+	for _, change := range m.Changed {
+		s.notice(change.String())
+	}
+	if more := m.Changes - int64(len(m.Changed)); more > 0 {
+		s.notice(fmt.Sprintf("%d files more changed while they were read", more))
 	}
 	for _, pattern := range m.Unmatched {
 		s.notice(fmt.Sprintf("the pattern %q matched nothing", pattern))

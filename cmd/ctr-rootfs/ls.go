@@ -40,8 +40,9 @@ func newLs(s streams, store *storeFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			tellLeftOut(s, describe(o, report, nil))
-			return nil
+			done := describe(o, report, nil)
+			tellLeftOut(s, done)
+			return tree.live.judge(done)
 		})
 	}
 	return cmd

@@ -16,6 +16,7 @@ import (
 // metadata is what --metadata-file says of a finished export.
 type metadata struct {
 	Source      string            `json:"source"`
+	Container   string            `json:"container,omitempty"`
 	Image       string            `json:"image"`
 	Digest      string            `json:"digest"`
 	Platform    string            `json:"platform"`
@@ -26,7 +27,10 @@ type metadata struct {
 	Output      metadataOutput    `json:"output"`
 	LeftOut     []metadataLeftOut `json:"leftOut"`
 	Unmatched   []string          `json:"unmatchedPatterns,omitempty"`
-	Seconds     float64           `json:"seconds"`
+	// Changed names the first of the Changes that others made meanwhile.
+	Changed []export.Change `json:"changed,omitempty"`
+	Changes int64           `json:"changes,omitempty"`
+	Seconds float64         `json:"seconds"`
 }
 
 // metadataOutput describes what was written. A directory has no size and no
@@ -110,18 +114,33 @@ func (f *metadataFlag) abandon() error {
 // describe gives what there is to say of an export but for its output.
 func describe(o *opened, r export.Report, t *target) metadata {
 	image := o.view.Image
-	return metadata{
+	m := metadata{
 		Source:      o.source,
 		Image:       image.Name,
 		Digest:      image.Manifest.Digest.String(),
 		Platform:    image.PlatformText(),
 		ChainID:     image.ChainID().String(),
 		Snapshotter: o.view.Snapshotter,
-		Via:         "view",
+		Via:         string(o.view.Via),
 		Entries:     r,
 		LeftOut:     append(unwanted(o), unholdable(r, t)...),
 		Unmatched:   o.tree.filter.Unmatched(),
 	}
+	if o.view.Container != nil {
+		m.Container = o.view.Container.ID
+	}
+	if o.live != nil {
+		m.Changed, m.Changes = o.live.Changes()
+	}
+	return m
+}
+
+// name is what was exported, for people.
+func (m metadata) name() string {
+	if m.Image == "" || m.Container != "" {
+		return m.Source
+	}
+	return m.Image
 }
 
 // unwanted is what the flags left out.

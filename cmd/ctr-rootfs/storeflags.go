@@ -23,7 +23,7 @@ type storeFlags struct {
 func newStoreFlags(flags *pflag.FlagSet, s streams) *storeFlags {
 	f := &storeFlags{streams: s, registry: newRegistryFlags(flags, s)}
 	flags.StringVarP(&f.address, "address", "a", os.Getenv("CONTAINERD_ADDRESS"), "containerd's socket [$CONTAINERD_ADDRESS] (default \""+snapshot.DefaultAddress+"\")")
-	flags.StringVarP(&f.namespace, "namespace", "n", os.Getenv("CONTAINERD_NAMESPACE"), "containerd's namespace [$CONTAINERD_NAMESPACE] (default \"default\")")
+	flags.StringVarP(&f.namespace, "namespace", "n", os.Getenv("CONTAINERD_NAMESPACE"), "containerd's namespace [$CONTAINERD_NAMESPACE] (default \"default\", of pod: \"k8s.io\")")
 	flags.StringVar(&f.snapshotter, "snapshotter", os.Getenv("CONTAINERD_SNAPSHOTTER"), "snapshotter [$CONTAINERD_SNAPSHOTTER] (default the namespace's, else containerd's)")
 	flags.StringVar(&f.dir, "store", os.Getenv("CTR_ROOTFS_STORE"), "use the embedded store in `DIR` and no daemon [$CTR_ROOTFS_STORE]")
 	flags.StringVar(&f.platform, "platform", "", "`OS/ARCH[/VARIANT]` of the image (default this host's)")
@@ -34,17 +34,25 @@ func newStoreFlags(flags *pflag.FlagSet, s streams) *storeFlags {
 }
 
 // open gives a view of SOURCE, and a func that removes it again and must be
-// called, also when ctx has ended by then.
-func (f *storeFlags) open(ctx context.Context, source string) (*snapshot.View, func() error, error) {
+// called, also when ctx has ended by then. pause holds a container still until
+// that.
+func (f *storeFlags) open(ctx context.Context, source string, pause bool) (*snapshot.View, func() error, error) {
 	req, err := f.request(ctx, source)
 	if err != nil {
 		return nil, nil, err
+	}
+	if req.Pause = pause; pause && !req.Source.HasTask() {
+		return nil, nil, usagef("reading --pause: %q is no container and no pod", source)
 	}
 	location, err := f.locate(req.Source)
 	if err != nil {
 		return nil, nil, err
 	}
-	store, tellStore, err := f.connectTo(ctx, location)
+	namespace := f.namespace
+	if namespace == "" {
+		namespace = req.Source.DefaultNamespace()
+	}
+	store, tellStore, err := f.connectTo(ctx, location, namespace)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -62,7 +70,7 @@ func (f *storeFlags) connect(ctx context.Context) (*snapshot.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, tellStore, err := f.connectTo(ctx, location)
+	store, tellStore, err := f.connectTo(ctx, location, f.namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -72,14 +80,14 @@ func (f *storeFlags) connect(ctx context.Context) (*snapshot.Store, error) {
 
 // connectTo opens a store, and gives a func that says which. An error stands
 // alone; anything else that is told begins with the store.
-func (f *storeFlags) connectTo(ctx context.Context, location snapshot.Location) (*snapshot.Store, func(), error) {
+func (f *storeFlags) connectTo(ctx context.Context, location snapshot.Location, namespace string) (*snapshot.Store, func(), error) {
 	if err := f.log(); err != nil {
 		return nil, nil, err
 	}
 	tellStore := sync.OnceFunc(func() { f.notice("using " + location.String()) })
 	store, err := snapshot.Open(ctx, snapshot.Options{
 		Location:    location,
-		Namespace:   f.namespace,
+		Namespace:   namespace,
 		Snapshotter: f.snapshotter,
 		Notify: func(text string) {
 			tellStore()

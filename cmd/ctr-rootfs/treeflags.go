@@ -26,10 +26,11 @@ type treeFlags struct {
 	replacementFiles []export.Made
 	xattrPolicy      export.XattrPolicy
 	epoch            *time.Time
+	live             *liveFlags
 }
 
 func newTreeFlags(flags *pflag.FlagSet) *treeFlags {
-	f := &treeFlags{sourceDateEpoch: os.Getenv("SOURCE_DATE_EPOCH")}
+	f := &treeFlags{sourceDateEpoch: os.Getenv("SOURCE_DATE_EPOCH"), live: newLiveFlags(flags)}
 	flags.StringVar(&f.profile, "profile", "moby", "moby: leave out docker's own files and give /etc/hosts, resolv.conf and hostname; none: the image as it is")
 	flags.StringArrayVar(&f.excludes, "exclude", nil, "leave out what matches `PATTERN` (.dockerignore grammar; ! brings back)")
 	flags.StringArrayVar(&f.excludeFiles, "exclude-from", nil, "read exclude patterns from `FILE`")

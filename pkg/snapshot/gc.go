@@ -23,7 +23,7 @@ type Collected struct {
 }
 
 // Collect removes what crashed runs of this tool left in the store: mounts,
-// views and leases. What a living run holds stays, as does everything without
+// views and leases, and lets the tasks go on that they held still. What a living run holds stays, as does everything without
 // this tool's label. In an embedded store the garbage goes, too.
 func (s *Store) Collect(ctx context.Context) (Collected, error) {
 	var c Collected
@@ -57,6 +57,11 @@ func (s *Store) Collect(ctx context.Context) (Collected, error) {
 
 // reap undoes what a dead run left, in the order in which it would have.
 func reap(ctx context.Context, sess *session, lease leases.Lease) error {
+	if id := lease.Labels[LabelPaused]; id != "" {
+		if err := resume(ctx, sess, id); err != nil {
+			return err
+		}
+	}
 	resources, err := sess.client.LeasesService().ListResources(ctx, lease)
 	if err != nil && !errdefs.IsNotFound(err) {
 		return fmt.Errorf("listing what lease %q holds: %w", lease.ID, err)

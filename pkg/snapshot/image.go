@@ -50,8 +50,14 @@ func (i *Image) ChainID() digest.Digest {
 	return identity.ChainID(ids)
 }
 
-// PlatformText gives the image's platform as "os/arch[/variant]".
-func (i *Image) PlatformText() string { return platforms.Format(i.Platform) }
+// PlatformText gives the image's platform as "os/arch[/variant]", empty for an
+// image that is not known.
+func (i *Image) PlatformText() string {
+	if i.Platform.OS == "" {
+		return ""
+	}
+	return platforms.Format(i.Platform)
+}
 
 // wanted is the platform to look for: text as the user wrote it, else this
 // host's.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"os"
 	"time"
 
@@ -36,11 +37,15 @@ func newKey() (string, error) {
 	return fmt.Sprintf("ctr-rootfs-%d-%s", os.Getpid(), hex.EncodeToString(random[:])), nil
 }
 
+// LabelPaused names the container whose task a run holds still.
+const LabelPaused = "ctr-rootfs.io/paused"
+
 // leased puts everything that ctx makes from here on under a new lease named
-// key. The lease is the caller's to delete.
-func leased(ctx context.Context, sess *session, key string) (context.Context, leases.Lease, error) {
+// key, with further labels. The lease is the caller's to delete.
+func leased(ctx context.Context, sess *session, key string, further map[string]string) (context.Context, leases.Lease, error) {
 	labels := processLabels()
 	labels[LabelRun] = key
+	maps.Copy(labels, further)
 	lease, err := sess.client.LeasesService().Create(ctx,
 		leases.WithID(key), leases.WithLabels(labels), leases.WithExpiration(leaseLife))
 	if err != nil {

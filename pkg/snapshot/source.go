@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/distribution/reference"
 )
 
@@ -55,6 +56,18 @@ func (s Source) InArchive() bool {
 	return s.Kind == OCILayout || s.Kind == OCIArchive || s.Kind == DockerArchive
 }
 
+// HasTask says whether the source is a container, which may be running.
+func (s Source) HasTask() bool { return s.Kind == ContainerID || s.Kind == PodName }
+
+// DefaultNamespace is containerd's namespace where nobody names one: pods are
+// where the kubelet has them made.
+func (s Source) DefaultNamespace() string {
+	if s.Kind == PodName {
+		return "k8s.io"
+	}
+	return namespaces.Default
+}
+
 // Exists says whether the file or directory of an archive is there; the other
 // kinds are the store's to find. It saves making a store for nothing.
 func (s Source) Exists() error {
@@ -97,9 +110,8 @@ func parsePrefixed(text string, kind SourceKind, rest string) (Source, error) {
 	if s.Name == "" {
 		return Source{}, fmt.Errorf("parsing source %q: nothing follows %q", text, string(kind)+":")
 	}
-	switch kind {
-	case SnapshotKey, ContainerID, PodName:
-		return Source{}, fmt.Errorf("parsing source %q: this version cannot read %s sources yet", text, kind)
+	if kind == PodName && len(podReadings(s.Name)) == 0 {
+		return Source{}, fmt.Errorf("parsing source %q: it is pod:[NAMESPACE/]POD[/CONTAINER]", text)
 	}
 	return s, nil
 }

@@ -7,13 +7,10 @@ import (
 	"io"
 	"os"
 
-	containerd "github.com/containerd/containerd/v2/client"
-	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/containerd/v2/core/leases"
 	"github.com/containerd/containerd/v2/core/mount"
-	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/errdefs"
-	"github.com/containerd/platforms"
+	rspec "github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // Request says what to open.
@@ -22,32 +19,60 @@ type Request struct {
 	// Platform is "os/arch[/variant]"; this host's where it is empty.
 	Platform string
 	Pull     Pull
+	// Pause holds a container's task still from before the root is opened
+	// until the view is closed. One that is paused already stays paused.
+	Pause bool
 	// Registry says how the image's registry is reached where it is pulled.
 	Registry Registry
 	// Stdin is read where Source names "-".
 	Stdin io.Reader
 }
 
-// View is a read-only snapshot of an image, opened.
+// Via says how a root is read.
+type Via string
+
+// The values of Via: a view of an image or committed snapshot, an active
+// snapshot read-only, or the root that a container's task sees.
+const (
+	ViaView     Via = "view"
+	ViaSnapshot Via = "snapshot"
+	ViaTask     Via = "task"
+)
+
+// View is a root filesystem, opened for reading only.
 type View struct {
-	Image       *Image
+	// Image is what the root was made from: empty, but never nil, for a
+	// snapshot or a container of which that is not known.
+	Image *Image
+	// Container is whose root it is, nil but for a container or pod.
+	Container *Container
+	// UIDs and GIDs are the user namespace for whose processes the root's
+	// owners are stored; none for the host's.
+	UIDs, GIDs []rspec.LinuxIDMapping
+	// Via says how the root is read.
+	Via Via
+	// Live says that others may write to the root while it is read.
+	Live        bool
 	Snapshotter string
-	// Key names the view and the lease that holds it.
+	// Key names the lease, and the view under it where one was taken.
 	Key string
 	// Root is the root directory; everything is to be opened below it. It is
 	// the caller's to close, before Close.
 	Root *os.File
 
-	store *Store
-	lease leases.Lease
+	store  *Store
+	source Source
+	lease  leases.Lease
 	// activated says that the daemon's mount manager holds mounts for us.
 	activated bool
+	// paused is the container whose task we hold still.
+	paused string
 }
 
-// View resolves the request to an image, pulls and unpacks it where that is
-// to be done, and opens a view of it. After an error nothing is left but what
-// a pull or an unpacking keeps in the store as cache. The caller closes the
-// view.
+// View opens the root filesystem that the request names: a view of an image,
+// which is pulled and unpacked before where that is to be done; a snapshot; or
+// a container's root. After an error nothing is left but what a pull or an
+// unpacking keeps in the store as cache. The caller closes the view.
 func (s *Store) View(ctx context.Context, req Request) (*View, error) {
 	want, err := platform(req.Platform)
 	if err != nil {
@@ -57,7 +82,7 @@ func (s *Store) View(ctx context.Context, req Request) (*View, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &View{Key: key, store: s}
+	v := &View{Image: &Image{}, Key: key, store: s, source: req.Source}
 	err = s.with(ctx, func(ctx context.Context, sess *session) error {
 		err := v.open(ctx, sess, req, want)
 		if err != nil {
@@ -73,7 +98,7 @@ func (s *Store) View(ctx context.Context, req Request) (*View, error) {
 	return v, nil
 }
 
-// Close removes the view and its lease, also where ctx has ended: it has a
+// Close lets a paused task go on, and removes the view and its lease, also where ctx has ended: it has a
 // deadline of its own.
 func (v *View) Close(ctx context.Context) error {
 	ctx, cancel := undoing(ctx)
@@ -96,63 +121,32 @@ func causeOf(ctx context.Context, err error) error {
 	return err
 }
 
-func (v *View) open(ctx context.Context, sess *session, req Request, want wanted) (err error) {
-	ctx, v.lease, err = leased(ctx, sess, v.Key)
+func (v *View) open(ctx context.Context, sess *session, req Request, want wanted) error {
+	switch req.Source.Kind {
+	case SnapshotKey:
+		return v.openSnapshot(ctx, sess)
+	case ContainerID, PodName:
+		return v.openContainer(ctx, sess, req, want)
+	}
+	return v.openImage(ctx, sess, req, want)
+}
+
+// hold puts what ctx makes from here on under the view's lease.
+func (v *View) hold(ctx context.Context, sess *session, labels map[string]string) (_ context.Context, err error) {
+	ctx, v.lease, err = leased(ctx, sess, v.Key, labels)
+	return ctx, err
+}
+
+// mount opens the root that mounts make up.
+func (v *View) mount(ctx context.Context, sess *session, mounts []mount.Mount) error {
+	mounts, err := v.activate(ctx, sess, mounts)
 	if err != nil {
-		return err
-	}
-	if req.Source.InArchive() {
-		v.Image, err = imported(ctx, sess, req, want)
-	} else {
-		v.Image, err = v.store.named(ctx, sess, req, want)
-	}
-	if err != nil {
-		return err
-	}
-	if v.Snapshotter, err = v.store.snapshotter(ctx, sess); err != nil {
-		return err
-	}
-	mounts, err := v.prepare(ctx, sess)
-	if err != nil {
-		return err
-	}
-	if mounts, err = v.activate(ctx, sess, mounts); err != nil {
 		return err
 	}
 	if v.Root, err = openRoot(ctx, mounts); err != nil {
-		return fmt.Errorf("mounting the view of %q: %w", v.Image.Name, err)
+		return fmt.Errorf("mounting the root of %q: %w", v.source, err)
 	}
 	return nil
-}
-
-// prepare takes the view, and unpacks the image before where its layers'
-// snapshots are not there. Layers that are there are not asked for: a node
-// may have discarded their blobs.
-func (v *View) prepare(ctx context.Context, sess *session) ([]mount.Mount, error) {
-	mounts, err := v.take(ctx, sess)
-	if err == nil || !errdefs.IsNotFound(err) {
-		return mounts, err
-	}
-	v.store.opts.Notify(fmt.Sprintf("unpacking %s for snapshotter %s", v.Image.Name, v.Snapshotter))
-	record := images.Image{Name: v.Image.Name, Target: v.Image.Manifest}
-	// The manifest is chosen already, so no platform is to be looked for.
-	image := containerd.NewImageWithPlatform(sess.client, record, platforms.All)
-	if err := image.Unpack(ctx, v.Snapshotter); err != nil {
-		if errdefs.IsNotFound(err) {
-			return nil, v.unpackable(ctx, sess, err)
-		}
-		return nil, fmt.Errorf("unpacking image %q: %w", v.Image.Name, err)
-	}
-	return v.take(ctx, sess)
-}
-
-func (v *View) take(ctx context.Context, sess *session) ([]mount.Mount, error) {
-	sn := sess.client.SnapshotService(v.Snapshotter)
-	mounts, err := sn.View(ctx, v.Key, v.Image.ChainID().String(), snapshots.WithLabels(map[string]string{LabelRun: v.Key}))
-	if err != nil {
-		return nil, fmt.Errorf("taking a view of image %q: %w", v.Image.Name, err)
-	}
-	return mounts, nil
 }
 
 // activate lets the daemon's mount manager mount what openRoot cannot: the
@@ -167,7 +161,7 @@ func (v *View) activate(ctx context.Context, sess *session, mounts []mount.Mount
 		return mounts, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("activating the mounts of %q: %w", v.Image.Name, err)
+		return nil, fmt.Errorf("activating the mounts of %q: %w", v.source, err)
 	}
 	v.activated = true
 	return info.System, nil
@@ -177,6 +171,9 @@ func (v *View) activate(ctx context.Context, sess *session, mounts []mount.Mount
 // step fails. What was never made is no error.
 func (v *View) undo(ctx context.Context, sess *session) error {
 	var errs []error
+	if v.paused != "" {
+		errs = append(errs, resume(ctx, sess, v.paused))
+	}
 	if v.activated {
 		if err := sess.mounts.Deactivate(ctx, v.Key); err != nil && !errdefs.IsNotFound(err) {
 			errs = append(errs, fmt.Errorf("deactivating the mounts of %q: %w", v.Key, err))

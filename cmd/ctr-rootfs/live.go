@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
+	rspec "github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/spf13/pflag"
+)
+
+// liveFlags are about roots that others write to while they are read.
+type liveFlags struct {
+	pause, allowChanges bool
+}
+
+func newLiveFlags(flags *pflag.FlagSet) *liveFlags {
+	f := &liveFlags{}
+	flags.BoolVar(&f.pause, "pause", false, "hold the container still while it is read")
+	flags.BoolVar(&f.allowChanges, "allow-changes", false, "exit with 0 also where the container changed while it was read")
+	return f
+}
+
+// baseTree gives the tree of an opened root as it is, with its owners as its
+// own processes see them. live is nil where nobody writes to it.
+func baseTree(view *snapshot.View) (tree export.Tree, live *export.LiveTree, err error) {
+	if view.Live {
+		if live, err = export.NewLiveTree(view.Root); err != nil {
+			return nil, nil, err
+		}
+		tree = live
+	} else {
+		tree = export.NewDirTree(view.Root)
+	}
+	return export.Owners(tree, idMaps(view.UIDs), idMaps(view.GIDs)), live, nil
+}
+
+func idMaps(mappings []rspec.LinuxIDMapping) []export.IDMap {
+	var maps []export.IDMap
+	for _, m := range mappings {
+		maps = append(maps, export.IDMap{Inside: m.ContainerID, Outside: m.HostID, Size: m.Size})
+	}
+	return maps
+}
+
+// changedError says that what was written is whole, but of no one moment.
+type changedError struct {
+	source string
+	files  int64
+}
+
+func (e *changedError) Error() string {
+	return fmt.Sprintf("reading %q: the container changed while it was read: %d files", e.source, e.files)
+}
+
+// judge is a changedError where that is to be one.
+func (f *liveFlags) judge(m metadata) error {
+	if m.Changes == 0 || f.allowChanges {
+		return nil
+	}
+	return &changedError{source: m.Source, files: m.Changes}
+}
+
+func absentHint(e *snapshot.AbsentError) string {
+	switch {
+	case len(e.Snapshotters) > 0:
+		return "use --snapshotter " + e.Snapshotters[0]
+	case len(e.Namespaces) > 0:
+		return "use --namespace " + e.Namespaces[0]
+	}
+	return ""
+}
+
+func ambiguousHint(e *snapshot.AmbiguousError) string {
+	if e.Kind == snapshot.PodName {
+		return "name one of them, as pod:" + e.Have[0]
+	}
+	return "give more of its id"
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
+	rspec "github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/spf13/pflag"
+)
+
+// The values of --spec.
+const (
+	specOfImage     = "image"
+	specOfContainer = "container"
+)
+
+// checkSource reads --spec container, which no other flag may change.
+func (f *configFlags) checkSource() error {
+	if f.source != specOfContainer {
+		return usagef("reading --spec %q: it is image or container", f.source)
+	}
+	if f.file != "" {
+		return usagef("reading --spec container: --config is another config.json")
+	}
+	if len(f.options.Args) > 0 {
+		return usagef("reading --spec container: arguments after -- would change it")
+	}
+	var other string
+	f.flags.Visit(func(flag *pflag.Flag) {
+		if configOnly[flag.Name] {
+			other = flag.Name
+		}
+	})
+	if other != "" {
+		return usagef("reading --spec container: --%s would change it", other)
+	}
+	return nil
+}
+
+// containerSpec gives the container's own config.json, for a root filesystem in
+// rootfs/ beside it.
+func containerSpec(o *opened) ([]byte, *rspec.Spec, error) {
+	if o.view.Container == nil {
+		return nil, nil, usagef("reading --spec container: %q is no container and no pod", o.source)
+	}
+	spec, err := ocispec.Check(o.view.Container.Spec)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the spec of container %q: %w", o.view.Container.ID, err)
+	}
+	root := rspec.Root{Path: "rootfs"}
+	if spec.Root != nil {
+		root.Readonly = spec.Root.Readonly
+	}
+	spec.Root = &root
+	text, err := ocispec.Marshal(spec)
+	return text, spec, err
+}

@@ -1,0 +1,51 @@
+package snapshot
+
+import "fmt"
+
+// AbsentError says that the store has no container, pod or snapshot of a name
+// where it was looked for, and where else it has one.
+type AbsentError struct {
+	Kind            SourceKind
+	Name, Namespace string
+	// Snapshotter is the one whose snapshot was looked for, else empty.
+	Snapshotter string
+	// Namespaces and Snapshotters are the other ones that have it.
+	Namespaces, Snapshotters []string
+}
+
+func (e *AbsentError) Error() string {
+	where := fmt.Sprintf("namespace %q", e.Namespace)
+	if e.Snapshotter != "" {
+		where = fmt.Sprintf("snapshotter %q, %s", e.Snapshotter, where)
+	}
+	switch {
+	case len(e.Snapshotters) > 0:
+		return fmt.Sprintf("finding %s %q in %s: it is only in snapshotter %s", e.Kind, e.Name, where, quoted(e.Snapshotters))
+	case len(e.Namespaces) > 0:
+		return fmt.Sprintf("finding %s %q in %s: it is only in namespace %s", e.Kind, e.Name, where, quoted(e.Namespaces))
+	}
+	return fmt.Sprintf("finding %s %q in %s: not found", e.Kind, e.Name, where)
+}
+
+func (e *AbsentError) Unwrap() error { return ErrNotFound }
+
+// AmbiguousError says that the name of a container or pod stands for several.
+type AmbiguousError struct {
+	Kind SourceKind
+	Name string
+	Have []string
+}
+
+func (e *AmbiguousError) Error() string {
+	return fmt.Sprintf("finding %s %q: it may be %s", e.Kind, e.Name, listed(e.Have))
+}
+
+func (e *AmbiguousError) Unwrap() error { return ErrNotFound }
+
+// ShiftedError says that an active snapshot cannot be read, since some of its
+// owners are shifted by the mount of its container, and some on disk.
+type ShiftedError struct{ Key string }
+
+func (e *ShiftedError) Error() string {
+	return fmt.Sprintf("reading snapshot %q: owners are shifted by its container's id-mapped mount, and only that shows all of them", e.Key)
+}

@@ -1,0 +1,74 @@
+package snapshot
+
+import (
+	"context"
+	"fmt"
+
+	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/containerd/v2/core/mount"
+	"github.com/containerd/containerd/v2/core/snapshots"
+	"github.com/containerd/errdefs"
+	"github.com/containerd/platforms"
+)
+
+// openImage opens a view of an image.
+func (v *View) openImage(ctx context.Context, sess *session, req Request, want wanted) error {
+	ctx, err := v.hold(ctx, sess, nil)
+	if err != nil {
+		return err
+	}
+	if req.Source.InArchive() {
+		v.Image, err = imported(ctx, sess, req, want)
+	} else {
+		v.Image, err = v.store.named(ctx, sess, req, want)
+	}
+	if err != nil {
+		return err
+	}
+	if v.Snapshotter, err = v.store.snapshotter(ctx, sess); err != nil {
+		return err
+	}
+	mounts, err := v.prepare(ctx, sess)
+	if err != nil {
+		return err
+	}
+	return v.mount(ctx, sess, mounts)
+}
+
+// prepare takes the view, and unpacks the image before where its layers'
+// snapshots are not there. Layers that are there are not asked for: a node
+// may have discarded their blobs.
+func (v *View) prepare(ctx context.Context, sess *session) ([]mount.Mount, error) {
+	mounts, err := v.take(ctx, sess)
+	if err == nil || !errdefs.IsNotFound(err) {
+		return mounts, err
+	}
+	v.store.opts.Notify(fmt.Sprintf("unpacking %s for snapshotter %s", v.Image.Name, v.Snapshotter))
+	record := images.Image{Name: v.Image.Name, Target: v.Image.Manifest}
+	// The manifest is chosen already, so no platform is to be looked for.
+	image := containerd.NewImageWithPlatform(sess.client, record, platforms.All)
+	if err := image.Unpack(ctx, v.Snapshotter); err != nil {
+		if errdefs.IsNotFound(err) {
+			return nil, v.unpackable(ctx, sess, err)
+		}
+		return nil, fmt.Errorf("unpacking image %q: %w", v.Image.Name, err)
+	}
+	return v.take(ctx, sess)
+}
+
+func (v *View) take(ctx context.Context, sess *session) ([]mount.Mount, error) {
+	mounts, err := v.viewOf(ctx, sess, v.Image.ChainID().String())
+	if err != nil {
+		return nil, fmt.Errorf("taking a view of image %q: %w", v.Image.Name, err)
+	}
+	return mounts, nil
+}
+
+// viewOf makes a view of the committed snapshot parent; of none where that is
+// empty.
+func (v *View) viewOf(ctx context.Context, sess *session, parent string) ([]mount.Mount, error) {
+	v.Via = ViaView
+	sn := sess.client.SnapshotService(v.Snapshotter)
+	return sn.View(ctx, v.Key, parent, snapshots.WithLabels(map[string]string{LabelRun: v.Key}))
+}

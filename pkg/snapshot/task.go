@@ -1,0 +1,57 @@
+package snapshot
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/containerd/containerd/api/services/tasks/v1"
+	tasktypes "github.com/containerd/containerd/api/types/task"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// taskStatus gives what a container's task does; UNKNOWN where it has none.
+func taskStatus(ctx context.Context, sess *session, id string) (tasktypes.Status, error) {
+	resp, err := sess.client.TaskService().Get(ctx, &tasks.GetRequest{ContainerID: id})
+	if status.Code(err) == codes.NotFound {
+		return tasktypes.Status_UNKNOWN, nil
+	}
+	if err != nil {
+		return tasktypes.Status_UNKNOWN, fmt.Errorf("asking for the task of container %q: %w", id, err)
+	}
+	return resp.Process.Status, nil
+}
+
+// hasRoot says whether a task of that status has its root mounted.
+func hasRoot(s tasktypes.Status) bool {
+	switch s {
+	case tasktypes.Status_CREATED, tasktypes.Status_RUNNING, tasktypes.Status_PAUSED, tasktypes.Status_PAUSING:
+		return true
+	}
+	return false
+}
+
+// pause holds a container's running task still; resume must follow, also after
+// an error.
+func pause(ctx context.Context, sess *session, id string) error {
+	if _, err := sess.client.TaskService().Pause(ctx, &tasks.PauseTaskRequest{ContainerID: id}); err != nil {
+		return fmt.Errorf("pausing container %q: %w", id, err)
+	}
+	return nil
+}
+
+// resume lets a task go on that was paused, if it is there still and nobody
+// else has.
+func resume(ctx context.Context, sess *session, id string) error {
+	now, err := taskStatus(ctx, sess, id)
+	if err != nil {
+		return err
+	}
+	if now != tasktypes.Status_PAUSED && now != tasktypes.Status_PAUSING {
+		return nil
+	}
+	if _, err := sess.client.TaskService().Resume(ctx, &tasks.ResumeTaskRequest{ContainerID: id}); err != nil {
+		return fmt.Errorf("resuming container %q: %w", id, err)
+	}
+	return nil
+}
