@@ -176,6 +176,35 @@ func TestRegistryLogin(t *testing.T) {
 	}
 }
 
+// TestSecretsOfTransport sends a token by a header of hosts.toml, and is
+// redirected to a signed address at which nobody answers: neither is shown.
+func TestSecretsOfTransport(t *testing.T) {
+	needsRoot(t)
+	r := startRegistry(t, registryOptions{})
+	blob, _ := largest(r.push(t, "standard:1", marked("amd64", "secret")))
+	const header, signature = "token-in-a-header", "signature-in-an-address"
+	away := "http://" + freePort(t) + "/blob?X-Amz-Signature=" + signature
+	asked := false
+	_, url := r.before(t, func(w http.ResponseWriter, req *http.Request, _ int) bool {
+		asked = asked || req.Header.Get("X-Token") == header
+		if !strings.HasSuffix(req.URL.Path, blob.String()) {
+			return false
+		}
+		http.Redirect(w, req, away, http.StatusTemporaryRedirect)
+		return true
+	})
+	hosts := hostsDir(t, "example.com", fmt.Sprintf("server = %q\n[header]\nX-Token = %q\n", url, header))
+	o := invocation{args: []string{"export", "--debug", "--store", filepath.Join(t.TempDir(), "store"), "--platform", "linux/amd64",
+		"--hosts-dir", hosts, standardName}}.run(t)
+	if o.status != statusFailed || !asked {
+		t.Errorf("exit status %d, the header came: %v\n%s", o.status, asked, o.stderr)
+	}
+	if !strings.Contains(o.stderr, "response.header") {
+		t.Errorf("--debug shows nothing:\n%s", o.stderr)
+	}
+	noSecret(t, o, "/no/metadata", header, signature)
+}
+
 // noSecret looks for secrets in all that a run wrote.
 func noSecret(t *testing.T, o outcome, meta string, secrets ...string) {
 	t.Helper()

@@ -4,6 +4,7 @@ import (
 	"io"
 
 	"github.com/containerd/log"
+	"github.com/sirupsen/logrus"
 )
 
 // LogTo sends what containerd's libraries log to w, all of it, or nowhere
@@ -15,5 +16,8 @@ func LogTo(w io.Writer) error {
 		return nil
 	}
 	log.L.Logger.SetOutput(w)
+	hooks := make(logrus.LevelHooks)
+	hooks.Add(newDiscreet())
+	log.L.Logger.ReplaceHooks(hooks)
 	return log.SetLevel("debug")
 }
