@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net"
+	"net/http"
 	"strings"
 	"syscall"
 	"testing"
@@ -49,6 +53,16 @@ func TestExplainSaysWhatToDo(t *testing.T) {
 		{&snapshot.PlatformError{Have: []string{"linux/arm64"}}, "--platform"},
 		{&snapshot.MissingError{}, "--pull"},
 		{&snapshot.ContentError{Err: fs.ErrNotExist}, "--pull always"},
+		{&snapshot.ContentError{Others: []string{"native"}, Err: fs.ErrNotExist}, "--snapshotter native"},
+		{&snapshot.IncompleteError{Err: fs.ErrNotExist}, "--pull never"},
+		{&snapshot.SocketError{Elsewhere: "/proc/7/root/c.sock", Err: syscall.ENOENT}, "--address /proc/7/root/c.sock"},
+		{&snapshot.PullError{Err: syscall.EINVAL}, "invalid argument"},
+		{&snapshot.PullError{Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}, "--hosts-dir"},
+		{&snapshot.PullError{Err: http.ErrSchemeMismatch}, "--plain-http"},
+		{&snapshot.PullError{Err: x509.UnknownAuthorityError{}}, "--skip-verify"},
+		{&snapshot.PullError{Err: io.ErrUnexpectedEOF}, "try again"},
+		{&snapshot.ArchiveError{Path: "a", Err: syscall.EISDIR}, "oci:a"},
+		{&snapshot.ArchiveError{Path: "a", Err: syscall.ENOTDIR}, "docker-archive:a"},
 		{&snapshot.SnapshotterError{Name: "x"}, "--snapshotter"},
 		{&snapshot.StoreError{Dir: "/a", Err: snapshot.ErrNotPrivate}, "chmod 700 /a"},
 	} {
