@@ -75,7 +75,7 @@ func readLayer(ctx context.Context, l Layer, x *index, sp *spool) error {
 		return errors.Join(err, blob.Close())
 	}
 	if x.inPlace {
-		x.source, x.blob = blob, blob
+		x.blob = blob
 		return nil
 	}
 	return blob.Close()
@@ -98,6 +98,7 @@ func readBlob(ctx context.Context, l Layer, blob Blob, x *index, sp *spool) erro
 	stream := newBlobStream(io.TeeReader(io.NewSectionReader(blob, 0, blob.Size()), raw))
 	defer stream.close()
 	s := &tarStream{ctx: ctx, quota: x.quota, sinks: []io.Writer{content}}
+	x.source = blob
 	if stream.compressed() || !x.inPlace {
 		tar := &part{spool: sp}
 		x.inPlace, x.source = false, tar

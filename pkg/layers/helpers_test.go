@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -154,13 +155,16 @@ func gzipped(b []byte) []byte {
 	return out.Bytes()
 }
 
-func zstandard(b []byte) []byte {
-	w, err := zstd.NewWriter(nil)
+// encoder is made once: it takes longer than to encode a small layer.
+var encoder = sync.OnceValue(func() *zstd.Encoder {
+	w, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
 	if err != nil {
 		panic(err)
 	}
-	return w.EncodeAll(b, nil)
-}
+	return w
+})
+
+func zstandard(b []byte) []byte { return encoder().EncodeAll(b, nil) }
 
 func tarsOf(layers []layer) [][]byte {
 	var tars [][]byte

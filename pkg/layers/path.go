@@ -84,6 +84,9 @@ func follow(dir, target string) string {
 // find gives the node at a clean path, nil where there is none: symlinks on the
 // way are followed, one at its end is not.
 func find(root *node, name string) (*node, error) {
+	if name == "" {
+		return root, nil
+	}
 	dir, base := splitPath(name)
 	at := root
 	names, err := resolve(root, dir)

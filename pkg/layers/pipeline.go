@@ -43,7 +43,7 @@ func startInflater(ctx context.Context, s *blobStream) *inflater {
 		stop: cancel,
 	}
 	for range chunkCount {
-		f.free <- make([]byte, chunkSize)
+		f.free <- nil // made when it is needed: most layers are small
 	}
 	go f.run(ctx, s)
 	return f
@@ -57,6 +57,9 @@ func (f *inflater) run(ctx context.Context, s *blobStream) {
 		case buf = <-f.free:
 		case <-ctx.Done():
 			return
+		}
+		if buf == nil {
+			buf = make([]byte, chunkSize)
 		}
 		n, err := fill(s.tar, buf)
 		if err != nil {

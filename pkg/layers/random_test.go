@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"path"
 	"slices"
@@ -73,7 +74,11 @@ func randomImage(seed uint64, f flavour) []layer {
 		}
 		first := len(g.out)
 		for range g.IntN(14) {
-			g.step()
+			// A step that adds nothing has to leave nothing behind.
+			here, n := maps.Clone(g.here), len(g.out)
+			if g.step(); len(g.out) == n {
+				g.here = here
+			}
 		}
 		// What an opaque mark hides has to be known before; where it stands not.
 		if f == asSpec && first > 0 && path.Base(g.out[first-1].Name) == opaqueMark {

@@ -2,6 +2,7 @@ package layers
 
 import (
 	"archive/tar"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -88,7 +89,7 @@ func indexTar(s *tarStream, x *index) error {
 	for {
 		h, err := r.Next()
 		if err == io.EOF {
-			return nil
+			return expectEnd(x.source, first)
 		}
 		if err != nil && !errors.Is(err, tar.ErrInsecurePath) {
 			return fmt.Errorf("reading the tar header at byte %d: %w", first, err)
@@ -114,6 +115,20 @@ func indexTar(s *tarStream, x *index) error {
 			return fmt.Errorf("adding %q: %w", h.Name, err)
 		}
 	}
+}
+
+// expectEnd fails where an archive that has ended has something else than zeros
+// at offset: archive/tar does not mind a PAX header that nothing follows.
+func expectEnd(tar io.ReaderAt, offset int64) error {
+	var block [tarBlock]byte
+	n, err := tar.ReadAt(block[:], offset)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	if len(bytes.Trim(block[:n], "\x00")) > 0 {
+		return fmt.Errorf("reading the tar header at byte %d: %w", offset, io.ErrUnexpectedEOF)
+	}
+	return nil
 }
 
 // isSparse reports whether a body lies in the tar without its holes. Versions

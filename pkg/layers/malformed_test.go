@@ -1,0 +1,257 @@
+package layers
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestRefusedLayers is what no tree is made of, and what the error says.
+func TestRefusedLayers(t *testing.T) {
+	long := strings.Repeat("d/", maxPath/2+1)
+	for _, c := range []struct {
+		name   string
+		layers []layer
+		want   string
+	}{
+		{"a whiteout of nothing", []layer{{file("d/.wh.", "")}}, `adding "d/.wh.": a whiteout of ""`},
+		{"a whiteout of its directory", []layer{{file(".wh..", "")}}, `adding ".wh..": a whiteout of "."`},
+		{"a whiteout of the directory above", []layer{{file("d/.wh...", "")}}, `adding "d/.wh...": a whiteout of ".."`},
+		{"a link to nothing", []layer{{link("a", "b")}}, `merging layer 1 of 1: linking "a" to "b": there is no such file`},
+		{"a link to itself", []layer{{file("a", "1"), link("a", "a")}}, `linking "a" to "a": that is a link to nothing`},
+		{"links in a circle", []layer{{link("a", "b"), link("b", "a")}}, `linking "a" to "b": that is a link to nothing`},
+		{"a link out of the root", []layer{{link("g", "../../etc/passwd")}}, `linking "g" to "etc/passwd": there is no such file`},
+		{"a link to a directory", []layer{{dir("d", 0o755), link("a", "d")}}, `a hard link to the directory "d"`},
+		{"a link to a lower directory", []layer{{dir("d", 0o755)}, {link("a", "d")}}, `there is no such file`},
+		{"a link to the root", []layer{{link("a", "/")}}, `a hard link to the directory "/"`},
+		{"a path below a file", []layer{{file("a", "1"), file("a/b", "2")}}, `adding "a/b": "a" is a regular file, not a directory`},
+		{"a path below a symlink to a file", []layer{{file("a", "1"), symlink("s", "a"), file("s/b", "2")}}, `adding "s/b": "a" is a regular file, not a directory`},
+		{"symlinks in a circle", []layer{{symlink("a", "b"), symlink("b", "a"), file("a/x", "")}}, `over 255 symlinks`},
+		{"a path over the limit", []layer{{file(long+"f", "")}}, `over the limit of 65536 bytes for a path`},
+		{"an owner of -1", []layer{{gnu(file("a", "").own(-1, 0))}}, `adding "a": owner -1:0 is out of range`},
+		{"an owner of 2^32-1", []layer{{file("a", "").own(0, 1<<32-1)}}, `owner 0:4294967295 is out of range`},
+		{"a device of 2^32", []layer{{gnu(device("a", 1<<32, 0))}}, `device number 4294967296:0 is out of range`},
+		{"an xattr without a name", []layer{{file("a", "").xattr("", "1")}}, `the xattr "" of 1 bytes is larger than Linux holds`},
+		{"an xattr over 64 KiB", []layer{{file("a", "").xattr("user.a", strings.Repeat("x", 65537))}}, `the xattr "user.a" of 65537 bytes`},
+		{"a symlink over 4095 bytes", []layer{{symlink("a", strings.Repeat("x", 4096))}}, `a symlink's target of 4096 bytes`},
+		{"a type that is unknown", []layer{{entry('V', "volume", 0)}}, `entries of type 'V' are unknown`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := openImage(t, Options{}, tarsOf(c.layers)...)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got error %v, want one with %s", err, c.want)
+			}
+		})
+	}
+}
+
+// gnu writes numbers in base 256.
+func gnu(i item) item {
+	i.Format = tar.FormatGNU
+	return i
+}
+
+// TestCutTar cuts a tar in the middle of everything; the digests are those of
+// what is left, so that only the tar itself is wrong.
+func TestCutTar(t *testing.T) {
+	whole := layer{dir("d", 0o755), file("d/f", strings.Repeat("x", 1300)).xattr("user.a", "1"), symlink("l", strings.Repeat("t", 300)), file("g", "y")}.tar()
+	ends := map[int]bool{} // an archive may end between two entries
+	r := &counter{Reader: bytes.NewReader(whole)}
+	for tr, end := tar.NewReader(r), 0; ; {
+		ends[(end+511)/512*512] = true
+		h, err := tr.Next()
+		if err != nil {
+			break
+		}
+		end = r.n + int(h.Size)
+		for pad := end; pad < (end+511)/512*512; pad++ {
+			ends[pad] = true // and in the padding of its last body
+		}
+	}
+	end := len(whole) - 1024
+	for n := range len(whole) {
+		if n%512 > 1 && n%97 != 0 {
+			continue
+		}
+		_, err := openImage(t, Options{}, whole[:n])
+		if ok := ends[n] || n == end+512; ok != (err == nil) {
+			t.Errorf("cut at %d of %d (an end: %v): %v", n, len(whole), ok, err)
+		}
+	}
+}
+
+type counter struct {
+	io.Reader
+	n int
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n += n
+	return n, err
+}
+
+// TestBrokenBlobs is what is wrong with a blob or its digests, not with the tar.
+func TestBrokenBlobs(t *testing.T) {
+	content := layer{file("f", strings.Repeat("content ", 100_000))}.tar()
+	gz, zst := gzipped(content), zstandard(content)
+	junk := func(b []byte, more string) []byte { return append(bytes.Clone(b), more...) }
+	flipped := bytes.Clone(gz)
+	flipped[len(flipped)/2] ^= 0xff
+	var s store
+	good := s.layer(content, gz)
+	for _, c := range []struct {
+		name  string
+		layer Layer
+		want  string
+	}{
+		{"cut gzip", s.layer(content, gz[:len(gz)-9]), "unexpected EOF"},
+		{"cut gzip header", s.layer(content, gz[:5]), "unexpected EOF"},
+		{"cut zstd", s.layer(content, zst[:len(zst)-3]), "unexpected EOF"},
+		{"garbage after gzip", s.layer(content, junk(gz, strings.Repeat("garbage", 9))), "trailing garbage"},
+		{"zeros after gzip", s.layer(content, junk(gz, strings.Repeat("\x00", 512))), "trailing garbage"},
+		{"garbage after zstd", s.layer(content, junk(zst, strings.Repeat("garbage", 9))), "trailing garbage"},
+		{"two bytes after zstd", s.layer(content, junk(zst, "xy")), "unexpected EOF"},
+		{"no tar", s.layer([]byte("hello"), []byte("hello")), "unexpected EOF"},
+		{"another diff ID", withBlob(s.layer([]byte("other"), gz), gz), "digest mismatch: the digest of its content is " + good.DiffID.String()},
+		{"another blob of the size", withBlob(good, flipped), "digest mismatch: the digest of its blob is "},
+		{"a shorter blob", withBlob(good, gz[:len(gz)-1]), "digest mismatch: the blob has"},
+		{"a longer blob", withBlob(good, junk(gz, "x")), "digest mismatch: the blob has"},
+		{"no digest", Layer{Descriptor: good.Descriptor, Open: good.Open}, `digest "": `},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Open(t.Context(), []Layer{good, c.layer}, Options{SpoolDir: t.TempDir(), Workers: 1})
+			prefix := fmt.Sprintf("reading layer 2 of 2 (blob %s, diff ID %s): ", c.layer.Descriptor.Digest, c.layer.DiffID)
+			if err == nil || !strings.HasPrefix(err.Error(), prefix) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got error %v,\nwant %s...%s", err, prefix, c.want)
+			}
+			if err != nil && strings.Contains(err.Error(), "mismatch") != errors.Is(err, ErrMismatch) {
+				t.Errorf("%v is not ErrMismatch", err)
+			}
+		})
+	}
+	if s.open != 0 {
+		t.Errorf("%d blobs are still open", s.open)
+	}
+}
+
+// withBlob gives the layer other bytes than its descriptor is of.
+func withBlob(l Layer, blob []byte) Layer {
+	var s store
+	l.Open = s.layer(nil, blob).Open
+	return l
+}
+
+func TestLimits(t *testing.T) {
+	many := layer{}
+	for i := range 100 {
+		many = append(many, file(fmt.Sprint("dir/", i), strings.Repeat("x", 1000)).xattr("user.a", strings.Repeat("y", 100)))
+	}
+	for _, c := range []struct {
+		name    string
+		options Options
+		want    string // empty where it is not over the limit
+	}{
+		{"entries", Options{MaxEntries: 100}, "over the limit of 100 entries"},
+		{"just enough entries", Options{MaxEntries: 101}, ""},
+		{"bytes", Options{MaxBytes: 100_000}, "over the limit of 100000 inflated bytes"},
+		{"metadata", Options{MaxMetadata: 10_000}, "over the limit of 10000 bytes of names, targets and xattrs"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := openImage(t, c.options, many.tar())
+			if c.want == "" && err == nil {
+				return
+			}
+			if !errors.Is(err, ErrLimit) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got error %v, want %s", err, c.want)
+			}
+		})
+	}
+}
+
+// TestEndlessInflation: zstd writes a gigabyte of zeros as 32 KiB.
+func TestEndlessInflation(t *testing.T) {
+	var s store
+	l := s.layer(nil, zstandard(make([]byte, 256<<20)))
+	begin := time.Now()
+	_, err := Open(t.Context(), []Layer{l}, Options{SpoolDir: t.TempDir(), MaxBytes: 1 << 20})
+	if !errors.Is(err, ErrLimit) {
+		t.Errorf("got error %v, want the limit", err)
+	}
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+func TestMissingSpoolFolder(t *testing.T) {
+	var s store
+	content := layer{file("f", "x")}.tar()
+	_, err := Open(t.Context(), []Layer{s.layer(content, content)}, Options{SpoolDir: "/no/such/folder"})
+	if err == nil || !strings.Contains(err.Error(), `making a spool file in "/no/such/folder": `) || s.open != 0 {
+		t.Errorf("got error %v, %d blobs open", err, s.open)
+	}
+	l := s.layer(content, content)
+	l.InPlace = true
+	tree, err := Open(t.Context(), []Layer{l}, Options{SpoolDir: "/no/such/folder"})
+	if err != nil {
+		t.Fatalf("a layer that is read in place needs no spool: %v", err)
+	}
+	if err := tree.Close(); err != nil || s.open != 0 {
+		t.Errorf("closing: %v, %d blobs open", err, s.open)
+	}
+}
+
+// failingBlob fails to be read after some bytes, or waits.
+type failingBlob struct {
+	memoryBlob
+	read func() error
+}
+
+func (b failingBlob) ReadAt(p []byte, off int64) (int, error) {
+	if off > 0 {
+		if err := b.read(); err != nil {
+			return 0, err
+		}
+	}
+	return b.memoryBlob.ReadAt(p, off)
+}
+
+func TestUnreadableBlob(t *testing.T) {
+	var s store
+	content := layer{file("f", strings.Repeat("x", 4<<20))}.tar()
+	l := s.layer(content, content)
+	l.Open = func(context.Context) (Blob, error) {
+		s.open++
+		return failingBlob{memoryBlob{bytes.NewReader(content), &s.open}, func() error { return syscall.EIO }}, nil
+	}
+	_, err := Open(t.Context(), []Layer{l}, Options{SpoolDir: t.TempDir()})
+	if !errors.Is(err, syscall.EIO) || s.open != 0 {
+		t.Errorf("got error %v, %d blobs open", err, s.open)
+	}
+	l.Open = func(context.Context) (Blob, error) { return nil, syscall.ENOENT }
+	if _, err = Open(t.Context(), []Layer{l}, Options{}); !errors.Is(err, syscall.ENOENT) || !strings.Contains(err.Error(), "opening the blob") {
+		t.Errorf("got error %v", err)
+	}
+}
+
+func TestCancel(t *testing.T) {
+	var s store
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stopped := errors.New("stopped by the test")
+	content := layer{file("f", strings.Repeat("x", 64<<20))}.tar()
+	l := s.layer(content, content)
+	l.Open = func(context.Context) (Blob, error) {
+		s.open++
+		return failingBlob{memoryBlob{bytes.NewReader(content), &s.open}, func() error { cancel(stopped); return nil }}, nil
+	}
+	if _, err := Open(ctx, []Layer{l, l, l}, Options{SpoolDir: t.TempDir(), Workers: 1}); !errors.Is(err, stopped) || s.open != 0 {
+		t.Errorf("got error %v, %d blobs open", err, s.open)
+	}
+}
