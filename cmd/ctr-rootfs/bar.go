@@ -23,22 +23,24 @@ type bar struct {
 
 func newBar(w io.Writer, s snapshot.Step) display {
 	container := mpb.New(mpb.WithOutput(w), mpb.WithAutoRefresh(), mpb.WithRefreshRate(barEvery), mpb.WithWidth(64))
-	counters := decor.Any(func(st decor.Statistics) string {
-		done := amount(s, st.Current)
-		if s.Total > 0 {
-			done += " of " + amount(s, st.Total)
-		}
-		return " " + done
-	})
 	began := time.Now()
-	pace := decor.Any(func(st decor.Statistics) string {
-		now := snapshot.Step{Unit: s.Unit, Done: st.Current, Total: st.Total}
-		return rate(now, time.Since(began)) + left(now, time.Since(began))
+	beside := decor.Any(func(st decor.Statistics) string {
+		now := snapshot.Step{Unit: s.Unit, Done: st.Current}
+		done := amount(now, now.Done)
+		if s.Total > 0 {
+			now.Total = max(s.Total, st.Current)
+			done = ofTotal(now)
+		}
+		return " " + done + rate(now, time.Since(began)) + left(now, time.Since(began))
 	})
-	b := container.New(s.Total,
-		mpb.BarStyle().Lbound("[").Filler("=").Tip(">").Padding(" ").Rbound("]"),
+	// Where nobody knows how much there is, a bar would be a lie.
+	var filler mpb.BarFillerBuilder = mpb.SpinnerStyle()
+	if s.Total > 0 {
+		filler = mpb.BarStyle().Lbound("[").Filler("=").Tip(">").Padding(" ").Rbound("]")
+	}
+	b := container.New(s.Total, filler,
 		mpb.PrependDecorators(decor.Name(fmt.Sprintf("%-10s", s.Stage))),
-		mpb.AppendDecorators(counters, pace),
+		mpb.AppendDecorators(beside),
 		mpb.BarRemoveOnComplete())
 	return &bar{container: container, bar: b}
 }

@@ -50,7 +50,7 @@ func (j job) write(ctx context.Context, source string, out *outputFlags, arrange
 		if err != nil {
 			return err
 		}
-		report, err := target.write(ctx, tree, out.watched(target.sink))
+		report, err := target.write(ctx, tree, out.watched(target.sink, o))
 		out.progress.done()
 		if err != nil {
 			return err

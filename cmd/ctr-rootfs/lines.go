@@ -84,8 +84,16 @@ func plainStep(s snapshot.Step, took time.Duration) string {
 	if s.Total <= 0 {
 		return line + rate(s, took)
 	}
-	line += fmt.Sprintf(" of %s (%d %%)", amount(s, s.Total), min(100, s.Done*100/s.Total))
+	line = fmt.Sprintf("ctr-rootfs: %s: %s (%d %%)", s.Stage, ofTotal(s), min(100, s.Done*100/s.Total))
 	return line + rate(s, took) + left(s, took)
+}
+
+// ofTotal gives what is done of what.
+func ofTotal(s snapshot.Step) string {
+	if s.Unit == "bytes" {
+		return fmt.Sprintf("%s of %s", size(s.Done), size(s.Total))
+	}
+	return fmt.Sprintf("%d of %d %s", s.Done, s.Total, s.Unit)
 }
 
 // amount gives a number of bytes or layers for people.

@@ -82,7 +82,7 @@ func TestPlainStep(t *testing.T) {
 	}{
 		{snapshot.Step{Stage: "pulling", Unit: "bytes", Done: 50e6, Total: 200e6}, 5 * time.Second, "ctr-rootfs: pulling: 50.0 MB of 200.0 MB (25 %), 10.0 MB/s, 15s left"},
 		{snapshot.Step{Stage: "exporting", Unit: "bytes", Done: 50e6}, 5 * time.Second, "ctr-rootfs: exporting: 50.0 MB, 10.0 MB/s"},
-		{snapshot.Step{Stage: "unpacking", Unit: "layers", Done: 1, Total: 4}, 2 * time.Second, "ctr-rootfs: unpacking: 1 layers of 4 layers (25 %), 6s left"},
+		{snapshot.Step{Stage: "unpacking", Unit: "layers", Done: 1, Total: 4}, 2 * time.Second, "ctr-rootfs: unpacking: 1 of 4 layers (25 %), 6s left"},
 	} {
 		if got := plainStep(c.step, c.took); got != c.want {
 			t.Errorf("plainStep(%+v) = %q, want %q", c.step, got, c.want)

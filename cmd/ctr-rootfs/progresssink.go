@@ -21,11 +21,11 @@ type progressSink struct {
 }
 
 // watched puts a progressSink around sink where somebody looks.
-func (f *outputFlags) watched(sink export.Sink) export.Sink {
+func (f *outputFlags) watched(sink export.Sink, o *opened) export.Sink {
 	if !f.progress.wanted() {
 		return sink
 	}
-	return &progressSink{Sink: sink, tell: f.progress.step}
+	return &progressSink{Sink: sink, tell: f.progress.step, total: o.view.Size}
 }
 
 func (p *progressSink) Put(ctx context.Context, r *export.Record) error {

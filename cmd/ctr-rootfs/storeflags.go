@@ -85,7 +85,12 @@ func (f *storeFlags) connectTo(ctx context.Context, location snapshot.Location, 
 		return nil, nil, err
 	}
 	tellStore := sync.OnceFunc(func() { f.notice("using " + location.String()) })
+	var step func(snapshot.Step)
+	if f.progress.wanted() {
+		step = f.progress.step
+	}
 	store, err := snapshot.Open(ctx, snapshot.Options{
+		Progress:    step,
 		Location:    location,
 		Namespace:   namespace,
 		Snapshotter: f.snapshotter,

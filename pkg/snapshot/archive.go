@@ -24,15 +24,15 @@ import (
 
 // imported reads an image out of an archive or layout into the store. No name
 // is registered: what is read is held by the lease of ctx alone.
-func imported(ctx context.Context, sess *session, req Request, want wanted) (*Image, error) {
+func (s *Store) imported(ctx context.Context, sess *session, req Request, want wanted) (*Image, error) {
 	src := req.Source
 	store := sess.client.ContentStore()
 	var image *Image
 	var err error
 	if src.Kind == OCILayout {
-		image, err = fromLayout(ctx, store, src, want)
+		image, err = s.fromLayout(ctx, store, src, want)
 	} else {
-		image, err = fromArchive(ctx, store, req, want)
+		image, err = s.fromArchive(ctx, store, req, want)
 	}
 	if err == nil {
 		return image, nil
@@ -67,13 +67,13 @@ func readable(err error) error {
 
 // fromArchive reads an OCI archive or docker's, of which the latter is turned
 // into a manifest and an index on the way.
-func fromArchive(ctx context.Context, store content.Store, req Request, want wanted) (*Image, error) {
-	file, err := opened(ctx, req)
+func (s *Store) fromArchive(ctx context.Context, store content.Store, req Request, want wanted) (*Image, error) {
+	file, total, err := opened(ctx, req)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	desc, err := ingest(ctx, store, file)
+	desc, err := ingest(ctx, store, watchReading(file, s.opts.Progress, total))
 	if err != nil {
 		return nil, err
 	}
@@ -103,11 +103,20 @@ func complete(ctx context.Context, store content.InfoProvider, image *Image) err
 	return nil
 }
 
-func opened(ctx context.Context, req Request) (io.ReadCloser, error) {
+// opened opens the archive, and gives its size; 0 where that is not known.
+func opened(ctx context.Context, req Request) (io.ReadCloser, int64, error) {
 	if req.Source.Name == "-" {
-		return cancellable(ctx, req.Stdin), nil
+		return cancellable(ctx, req.Stdin), 0, nil
 	}
-	return os.Open(req.Source.Name)
+	f, err := os.Open(req.Source.Name)
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	return f, info.Size(), nil
 }
 
 // ingest reads the archive to its very end, where a compressor's checksum

@@ -19,7 +19,7 @@ func (v *View) openImage(ctx context.Context, sess *session, req Request, want w
 		return err
 	}
 	if req.Source.InArchive() {
-		v.Image, err = imported(ctx, sess, req, want)
+		v.Image, err = v.store.imported(ctx, sess, req, want)
 	} else {
 		v.Image, err = v.store.named(ctx, sess, req, want)
 	}
@@ -33,6 +33,9 @@ func (v *View) openImage(ctx context.Context, sess *session, req Request, want w
 	if err != nil {
 		return err
 	}
+	if v.store.opts.Progress != nil {
+		v.Size = sizeOf(ctx, sess, v.Image, v.Snapshotter)
+	}
 	return v.mount(ctx, sess, mounts)
 }
 
@@ -45,6 +48,8 @@ func (v *View) prepare(ctx context.Context, sess *session) ([]mount.Mount, error
 		return mounts, err
 	}
 	v.store.opts.Notify(fmt.Sprintf("unpacking %s for snapshotter %s", v.Image.Name, v.Snapshotter))
+	stop := v.store.watch(ctx, sess, v.Image, v.Snapshotter)
+	defer stop()
 	record := images.Image{Name: v.Image.Name, Target: v.Image.Manifest}
 	// The manifest is chosen already, so no platform is to be looked for.
 	image := containerd.NewImageWithPlatform(sess.client, record, platforms.All)

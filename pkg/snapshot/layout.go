@@ -15,7 +15,7 @@ import (
 
 // fromLayout copies one platform's image out of an OCI layout (image-spec,
 // image-layout.md) into the store.
-func fromLayout(ctx context.Context, store content.Store, src Source, want wanted) (*Image, error) {
+func (s *Store) fromLayout(ctx context.Context, store content.Store, src Source, want wanted) (*Image, error) {
 	dir := layout(src.Name)
 	index, err := dir.index()
 	if err != nil {
@@ -29,10 +29,18 @@ func fromLayout(ctx context.Context, store content.Store, src Source, want wante
 	if err != nil {
 		return nil, err
 	}
+	step := Step{Stage: StageReading, Unit: "bytes"}
+	for _, layer := range image.Layers {
+		step.Total += layer.Size
+	}
 	for _, desc := range append(image.documents(), image.Layers...) {
+		if s.opts.Progress != nil {
+			s.opts.Progress(step)
+		}
 		if err := dir.copy(ctx, store, desc); err != nil {
 			return nil, err
 		}
+		step.Done += desc.Size
 	}
 	return image, nil
 }

@@ -121,9 +121,12 @@ func (s *Store) pull(ctx context.Context, sess *session, req Request, want wante
 	if err != nil {
 		return nil, failed(ctx, remote, store, &PullError{Image: req.Source.Name, Err: err})
 	}
-	if _, err := choose(ctx, store, req.Source.Name, []ispec.Descriptor{target}, want); err != nil {
+	image, err := choose(ctx, store, req.Source.Name, []ispec.Descriptor{target}, want)
+	if err != nil {
 		return nil, err
 	}
+	stop := s.watch(ctx, sess, image, name)
+	defer stop()
 	_, err = sess.client.Pull(ctx, req.Source.Name,
 		containerd.WithResolver(remote),
 		containerd.WithPlatformMatcher(want.match),

@@ -28,6 +28,9 @@ type Options struct {
 	// Notify is told, in a line, what a person would want to know while
 	// waiting; nil tells nobody.
 	Notify func(string)
+	// Progress is told how far the work is, several times a second and from
+	// any goroutine; nil tells nobody.
+	Progress func(Step)
 }
 
 // Store is a store of images and snapshots: a daemon's or an embedded one.

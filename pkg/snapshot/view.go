@@ -59,6 +59,9 @@ type View struct {
 	// Root is the root directory; everything is to be opened below it. It is
 	// the caller's to close, before Close.
 	Root *os.File
+	// Size is about how many bytes the files of an image have; 0 where it is
+	// not known, or Options.Progress is nil.
+	Size int64
 
 	store  *Store
 	source Source
@@ -98,8 +101,8 @@ func (s *Store) View(ctx context.Context, req Request) (*View, error) {
 	return v, nil
 }
 
-// Close lets a paused task go on, and removes the view and its lease, also where ctx has ended: it has a
-// deadline of its own.
+// Close lets a paused task go on, and removes the view and its lease, also
+// where ctx has ended: it has a deadline of its own.
 func (v *View) Close(ctx context.Context) error {
 	ctx, cancel := undoing(ctx)
 	defer cancel()
