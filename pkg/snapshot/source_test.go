@@ -16,6 +16,9 @@ func TestParseSource(t *testing.T) {
 		{"oci-archive:a.tar:v1", Source{Kind: OCIArchive, Name: "a.tar", Ref: "v1"}},
 		{"oci-archive:-", Source{Kind: OCIArchive, Name: "-"}},
 		{"docker-archive:a.tar:docker.io/library/a:v1", Source{Kind: DockerArchive, Name: "a.tar", Ref: "docker.io/library/a:v1"}},
+		{"snapshot:sha256:1f", Source{Kind: SnapshotKey, Name: "sha256:1f"}},
+		{"container:web-1", Source{Kind: ContainerID, Name: "web-1"}},
+		{"pod:prod/web/app", Source{Kind: PodName, Name: "prod/web/app"}},
 	} {
 		got, err := ParseSource(c.text)
 		if err != nil || got != c.want {
@@ -25,7 +28,7 @@ func TestParseSource(t *testing.T) {
 }
 
 func TestParseSourceRefuses(t *testing.T) {
-	for _, text := range []string{"", "Alpine", "oci:", "oci-archive::v1", "a b", "container:x", "pod:x", "snapshot:x", "alpine@sha256:1"} {
+	for _, text := range []string{"", "Alpine", "oci:", "oci-archive::v1", "a b", "container:", "pod:", "pod:/web", "pod:a/b/", "pod:a/b/c/d", "snapshot:", "alpine@sha256:1"} {
 		if got, err := ParseSource(text); err == nil {
 			t.Errorf("ParseSource(%q) = %+v, want an error", text, got)
 		}
