@@ -103,7 +103,7 @@ func (r *registry) run(t *testing.T, program, config string) {
 		if err := cmd.Process.Kill(); err != nil {
 			t.Errorf("ending the registry: %v", err)
 		}
-		<-ended
+		<-ended //nolint:errcheck // it was killed
 	})
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		resp, err := r.client.Get(r.scheme + "://" + r.host + "/v2/")
@@ -124,8 +124,11 @@ func freePort(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	host := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return host
 }
 
 // push puts an image, or one image of many platforms, into the registry, under
@@ -144,7 +147,8 @@ func (r *registry) push(t *testing.T, name string, images ...imagetest.Image) *i
 		if err := json.Unmarshal(content.Blobs[root.Digest], &index); err != nil {
 			t.Fatal(err)
 		}
-		manifests = append(index.Manifests, root)
+		manifests = append(manifests[:0], index.Manifests...)
+		manifests = append(manifests, root) // after those that it names
 	}
 	for d, data := range content.Blobs {
 		if !slices.ContainsFunc(manifests, func(m ispec.Descriptor) bool { return m.Digest == d }) {

@@ -40,9 +40,8 @@ echo $child >$USERRUN/containerd-rootless/child_pid
 			lib := t.TempDir()
 			script := "set -e\nmount -t tmpfs none /run\nmount --bind \"$1\" /var/lib\nUSERRUN=/run/user/$(id -u)\n" + c.host +
 				"\n\"$0\" export -o /dev/null example.com/a:1\n"
-			run := invocation{}.command()
 			cmd := exec.Command("unshare", "--mount", "sh", "-c", script, programs.ctrRootfs, lib)
-			cmd.Env = append(run.Env, "XDG_RUNTIME_DIR=")
+			cmd.Env = invocation{env: []string{"XDG_RUNTIME_DIR="}}.command().Env
 			var stderr bytes.Buffer
 			cmd.Stderr = &stderr
 			if err := cmd.Run(); cmd.ProcessState == nil {

@@ -116,7 +116,7 @@ func TestCancellable(t *testing.T) {
 	cause := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(context.Background())
 	still, w := io.Pipe()
-	defer w.Close()
+	t.Cleanup(func() { w.Close() }) //nolint:errcheck // it never fails
 	r := cancellable(ctx, still)
 	defer r.Close()
 	cancel(cause)

@@ -46,7 +46,7 @@ func (s *script) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func TestRetrying(t *testing.T) {
 	const ms = time.Millisecond
-	refused := &http.ProtocolError{ErrorString: "refused"}
+	refused := errors.New("refused")
 	for _, c := range []struct {
 		name    string
 		answers []answered
