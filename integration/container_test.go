@@ -1,0 +1,187 @@
+package integration_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/ctr-rootfs/ctr-rootfs/integration/daemon"
+	"github.com/ctr-rootfs/ctr-rootfs/integration/listing"
+)
+
+// TestContainer exports a container while it runs, is held still, was held
+// still before, and is stopped: each time what its task sees or saw.
+func TestContainer(t *testing.T) {
+	d := daemon.Start(t, daemon.Options{})
+	d.Ctr(t, "images", "import", writeArchive(t, churnName, churn(t)))
+	for _, snapshotter := range []string{"overlayfs", "native"} {
+		t.Run(snapshotter, func(t *testing.T) {
+			id := "web-" + snapshotter
+			startWriter(t, d, []string{"--snapshotter", snapshotter}, id)
+			before := d.Left(t, "default", snapshotter)
+			want, err := listing.OfDir(taskRoot(d, id))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(want.String(), `"data/written" file`) {
+				t.Fatalf("the task has written nothing:\n%s", want)
+			}
+			check := func(state, via string, args ...string) {
+				t.Helper()
+				meta := filepath.Join(t.TempDir(), "meta.json")
+				got := exported(t, d, append(args, "--metadata-file", meta, "container:"+id)...)
+				if diff := listing.Diff(want, got); diff != "" {
+					t.Errorf("%s: - task, + tar:\n%s", state, diff)
+				}
+				m := readMetadata(t, meta)
+				if m.Via != via || m.Container != id || m.Image != churnName || m.Snapshotter != snapshotter {
+					t.Errorf("%s: metadata %+v", state, m)
+				}
+			}
+			check("running", "task")
+			check("held still", "task", "--pause")
+			if got := taskStatus(t, d, id); got != "RUNNING" {
+				t.Errorf("after --pause it is %s", got)
+			}
+			d.Ctr(t, "tasks", "pause", id)
+			check("paused before", "task", "--pause")
+			if got := taskStatus(t, d, id); got != "PAUSED" {
+				t.Errorf("a container that was paused is %s", got)
+			}
+			d.Ctr(t, "tasks", "resume", id)
+			stopContainer(t, d, id)
+			check("stopped", "snapshot", "--pause")
+			left := d.Left(t, "default", snapshotter)
+			if diff := left.Since(before); diff != "" {
+				t.Errorf("it left:\n%s", diff)
+			}
+		})
+	}
+}
+
+// exportedMetadata is what the tests ask of --metadata-file.
+type exportedMetadata struct {
+	Via, Container, Image, Snapshotter string
+	Changes                            int
+	Changed                            []struct{ Path, Why string }
+}
+
+func readMetadata(t *testing.T, path string) (m exportedMetadata) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &m); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// TestContainerNames finds containers by parts of their ids, and says what it
+// does not find.
+func TestContainerNames(t *testing.T) {
+	d := daemon.Start(t, daemon.Options{})
+	d.Ctr(t, "images", "import", writeArchive(t, churnName, churn(t)))
+	for _, id := range []string{"web", "web-2", "db.1"} {
+		d.Ctr(t, "containers", "create", churnName, id)
+	}
+	for name, test := range map[string]struct {
+		args   []string
+		status int
+		says   []string
+	}{
+		"whole id":          {[]string{"container:web"}, 0, nil},
+		"prefix":            {[]string{"container:web-"}, 0, nil},
+		"prefix with a dot": {[]string{"container:db."}, 0, nil},
+		"a dot is a dot":    {[]string{"container:d..1"}, statusNotFound, []string{`finding container "d..1" in namespace "default": not found`}},
+		"several":           {[]string{"container:we"}, statusNotFound, []string{`finding container "we": it may be web, web-2: give more of its id`}},
+		"none":              {[]string{"container:x"}, statusNotFound, []string{`finding container "x" in namespace "default": not found`}},
+		"another namespace": {[]string{"-n", "empty", "container:db"}, statusNotFound, []string{`it is only in namespace "default": use --namespace default`}},
+		"pause an image":    {[]string{"--pause", churnName}, 2, []string{"is no container and no pod"}},
+		"no such spec":      {[]string{"container:"}, 2, []string{`nothing follows "container:"`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := invocation{args: append([]string{"ls", "--address", d.Address}, test.args...)}.run(t)
+			if o.status != test.status {
+				t.Errorf("exit status %d, want %d\n%s", o.status, test.status, o.stderr)
+			}
+			if test.says != nil {
+				checkError(t, o.stderr, test.says...)
+			}
+		})
+	}
+	if left := d.Left(t, "default", "overlayfs").Leases; len(left) != 0 {
+		t.Errorf("leases are left: %q", left)
+	}
+}
+
+// TestContainerEndsMeanwhile ends and removes a container's task while its
+// root is read: the daemon can unmount it, and the export is whole.
+func TestContainerEndsMeanwhile(t *testing.T) {
+	d := daemon.Start(t, daemon.Options{})
+	d.Ctr(t, "images", "import", writeArchive(t, churnName, churn(t, large().Layers[1]...)))
+	startWriter(t, d, nil, "web")
+	s := stall(t, invocation{args: []string{"export", "--address", d.Address, "--profile", "none", "container:web"}})
+	if m, err := daemon.Mounts("self"); err != nil || !contains(m, taskRoot(d, "web")) {
+		t.Fatalf("the task's root is not mounted, so this test tests nothing (%v)", err)
+	}
+	stopContainer(t, d, "web")
+	if m, err := daemon.Mounts("self"); err != nil || contains(m, taskRoot(d, "web")) {
+		t.Errorf("the export keeps the task's root mounted (%v)", err)
+	}
+	output, status := s.rest(t)
+	if status != 0 {
+		t.Errorf("exit status %d\n%s", status, s.stderr)
+	}
+	if l := readTar(t, output); !strings.Contains(l.String(), `"third" file`) {
+		t.Errorf("it wrote:\n%s", l)
+	}
+}
+
+func contains(all []string, one string) bool {
+	for _, s := range all {
+		if s == one {
+			return true
+		}
+	}
+	return false
+}
+
+// rest reads what is left of the output, and gives all of it.
+func (s *stalled) rest(t *testing.T) (output []byte, status int) {
+	t.Helper()
+	return s.end(t, syscall.SIGCONT)
+}
+
+// TestContainerHeldStill interrupts and kills an export that holds a container
+// still: the container goes on, in the latter case after gc.
+func TestContainerHeldStill(t *testing.T) {
+	d := daemon.Start(t, daemon.Options{})
+	d.Ctr(t, "images", "import", writeArchive(t, churnName, churn(t, large().Layers[1]...)))
+	startWriter(t, d, nil, "web")
+	before := d.Left(t, "default", "overlayfs")
+	i := invocation{args: []string{"export", "--address", d.Address, "--pause", "container:web"}}
+	for sig, status := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGKILL: -1} {
+		s := stall(t, i)
+		if got := taskStatus(t, d, "web"); got != "PAUSED" {
+			t.Errorf("while it is read it is %s", got)
+		}
+		if _, got := s.end(t, sig); got != status {
+			t.Errorf("%s: exit status %d, want %d\n%s", sig, got, status, s.stderr)
+		}
+		if sig == syscall.SIGKILL {
+			ctrRootfs(t, "gc", "--address", d.Address)
+		}
+		if got := taskStatus(t, d, "web"); got != "RUNNING" {
+			t.Errorf("after %s it is %s", sig, got)
+			d.Ctr(t, "tasks", "resume", "web")
+		}
+		if left := d.Left(t, "default", "overlayfs").Since(before); left != "" {
+			t.Errorf("%s left:\n%s", sig, left)
+		}
+	}
+}
