@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -100,6 +101,36 @@ func dockerSaved(t *testing.T, legacy bool) []byte {
 	return entries.Tar()
 }
 
+// archiveChoice is an archive of several images, one of them named or none.
+type archiveChoice struct {
+	source string
+	// files are what the image holds; without any, names are listed.
+	files, names []string
+}
+
+// check exports it, beside the other choices.
+func (c archiveChoice) check(t *testing.T, args ...string) {
+	t.Helper()
+	t.Run(c.source, func(t *testing.T) {
+		t.Parallel()
+		o := invocation{args: append([]string{"export", "--store", filepath.Join(t.TempDir(), "store"), "--profile", "none", c.source}, args...)}.run(t)
+		if len(c.files) == 0 {
+			if o.status != statusNotFound {
+				t.Errorf("exit status %d, want %d", o.status, statusNotFound)
+			}
+			checkError(t, o.stderr, append(c.names, "PATH:NAME")...)
+			return
+		}
+		var files []string
+		for _, e := range readTar(t, o.stdout) {
+			files = append(files, e.Path)
+		}
+		if !slices.Equal(files, c.files) {
+			t.Errorf("it holds %q, want %q\n%s", files, c.files, o.stderr)
+		}
+	})
+}
+
 // TestArchiveReference chooses one of several images in an archive.
 func TestArchiveReference(t *testing.T) {
 	needsRoot(t)
@@ -111,36 +142,36 @@ func TestArchiveReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	command(t, oci, "tar", "-x", "-C", layout)
-	store := filepath.Join(t.TempDir(), "store")
-	export := func(source string) outcome {
-		return invocation{args: []string{"export", "--store", store, "--profile", "none", "--platform", "linux/amd64", source}}.run(t)
+	at := writeFile(t, "several.tar", oci)
+	first, second := "docker.io/library/first:1", "example.com/second:1"
+	for _, c := range []archiveChoice{
+		{"oci-archive:" + at + ":" + first, []string{"first"}, nil},
+		{"oci-archive:" + at + ":first:1", []string{"first"}, nil},
+		{"oci-archive:" + at + ":" + second, []string{"second"}, nil},
+		{"oci-archive:" + at + ":v3", []string{"third"}, nil},
+		{"oci-archive:" + at, nil, []string{first, second, "v3"}},
+		{"oci-archive:" + at + ":none", nil, []string{first, second, "v3"}},
+		{"oci:" + layout + ":first:1", []string{"first"}, nil},
+		{"oci:" + layout + ":v3", []string{"third"}, nil},
+		{"oci:" + layout, nil, []string{first, second, "v3"}},
+	} {
+		c.check(t, "--platform", "linux/amd64")
 	}
-	path := writeFile(t, "several.tar", oci)
-	for _, at := range []string{"oci-archive:" + path, "oci:" + layout} {
-		onlyFile(t, export(at+":docker.io/library/first:1").stdout, "first")
-		onlyFile(t, export(at+":first:1").stdout, "first")
-		onlyFile(t, export(at+":example.com/second:1").stdout, "second")
-		onlyFile(t, export(at+":v3").stdout, "third")
-		for _, source := range []string{at, at + ":none"} {
-			o := export(source)
-			if o.status != statusNotFound {
-				t.Errorf("%s: exit status %d", source, o.status)
-			}
-			checkError(t, o.stderr, "docker.io/library/first:1", "example.com/second:1", "v3", "PATH:NAME")
+}
+
+// TestSavedByDocker chooses one of two images that share a layer.
+func TestSavedByDocker(t *testing.T) {
+	needsRoot(t)
+	first, second := "docker.io/library/first:1", "docker.io/library/second:1"
+	for _, legacy := range []bool{true, false} {
+		at := "docker-archive:" + writeFile(t, "saved.tar", dockerSaved(t, legacy))
+		for _, c := range []archiveChoice{
+			{at + ":first:1", []string{"shared"}, nil},
+			{at + ":" + second, []string{"second", "shared"}, nil},
+			{at, nil, []string{first, second}},
+		} {
+			c.check(t)
 		}
-	}
-	for name, legacy := range map[string]bool{"docker save 24": true, "docker save 25": false} {
-		t.Run(name, func(t *testing.T) {
-			at := "docker-archive:" + writeFile(t, "saved.tar", dockerSaved(t, legacy))
-			all := func(ref string) outcome {
-				return invocation{args: []string{"export", "--store", store, "--profile", "none", at + ref}}.run(t)
-			}
-			onlyFile(t, all(":first:1").stdout, "shared")
-			if l := readTar(t, all(":docker.io/library/second:1").stdout); len(l) != 2 {
-				t.Errorf("want shared and second, got:\n%s", l)
-			}
-			checkError(t, all("").stderr, "docker.io/library/first:1", "docker.io/library/second:1")
-		})
 	}
 }
 
@@ -187,6 +218,7 @@ func TestCompressedArchive(t *testing.T) {
 		"zstd":  []byte(command(t, plain, "zstd", "-c", "-q")),
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			store := filepath.Join(t.TempDir(), "store")
 			noPrograms := []string{"PATH=/nowhere"}
 			export := []string{"export", "--store", store, "--reproducible"}

@@ -47,6 +47,7 @@ func TestPull(t *testing.T) {
 			return invocation{args: append(append([]string{"export", "--profile", "none"}, store...), args...)}.run(t)
 		}
 		t.Run(where, func(t *testing.T) {
+			t.Parallel()
 			for _, source := range []string{name + ":1", name + "@" + content.Index.Manifests[0].Digest.String(), name + ":1"} {
 				o := invocation{args: append(append([]string{"export", "--reproducible"}, store...), source)}.succeed(t)
 				if !bytes.Equal(o.stdout, want) {
@@ -112,6 +113,11 @@ func TestRegistryHosts(t *testing.T) {
 	busy, busyURL := open.before(t, func(w http.ResponseWriter, _ *http.Request, _ int) bool {
 		return answer(w, http.StatusTooManyRequests, "20")
 	})
+	t.Cleanup(func() {
+		if n := busy.count["HEAD /v2/standard/manifests/1"]; n != 1 {
+			t.Errorf("the busy mirror was asked %d times, want once", n)
+		}
+	})
 	mirrors := func(urls ...string) string {
 		text := fmt.Sprintf("server = %q\n", "http://"+open.host)
 		for _, url := range urls {
@@ -140,6 +146,7 @@ func TestRegistryHosts(t *testing.T) {
 		{name: "missing authority", toml: "ca = \"none.pem\"\n", wants: []string{"none.pem"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			args := append([]string{"export", "--store", filepath.Join(t.TempDir(), "store"), "--profile", "none", "--platform", "linux/amd64",
 				"--hosts-dir", hostsDir(t, "example.com", c.toml)}, c.args...)
 			if c.file != "" {
@@ -152,9 +159,6 @@ func TestRegistryHosts(t *testing.T) {
 			}
 			checkError(t, o.stderr, append(c.wants, "example.com")...)
 		})
-	}
-	if n := busy.count["HEAD /v2/standard/manifests/1"]; n != 1 {
-		t.Errorf("the busy mirror was asked %d times, want once", n)
 	}
 }
 
