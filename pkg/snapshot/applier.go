@@ -10,7 +10,6 @@ import (
 	"github.com/containerd/containerd/v2/core/diff"
 	"github.com/containerd/containerd/v2/core/mount"
 	"github.com/containerd/containerd/v2/pkg/archive"
-	"github.com/containerd/containerd/v2/pkg/archive/compression"
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -36,7 +35,7 @@ func (d differ) Apply(ctx context.Context, desc ispec.Descriptor, mounts []mount
 		return ispec.Descriptor{}, fmt.Errorf("opening layer %s: %w", desc.Digest, err)
 	}
 	defer ra.Close()
-	layer, err := compression.DecompressStream(content.NewReader(ra))
+	layer, err := decompressed(content.NewReader(ra))
 	if err != nil {
 		return ispec.Descriptor{}, fmt.Errorf("decompressing layer %s: %w", desc.Digest, err)
 	}

@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"slices"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
-	"github.com/containerd/containerd/v2/core/images/archive"
 	"github.com/containerd/errdefs"
 	"github.com/containerd/platforms"
 	"github.com/distribution/reference"
@@ -22,28 +20,73 @@ import (
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// imported reads an image out of an archive or layout into the store. No name
+// imported copies an image out of an archive or layout into the store. No name
 // is registered: what is read is held by the lease of ctx alone.
 func (s *Store) imported(ctx context.Context, sess *session, req Request, want wanted) (*Image, error) {
-	src := req.Source
-	store := sess.client.ContentStore()
-	var image *Image
-	var err error
-	if src.Kind == OCILayout {
-		image, err = s.fromLayout(ctx, store, src, want)
-	} else {
-		image, err = s.fromArchive(ctx, store, req, want)
+	image, err := s.importing(ctx, sess.client.ContentStore(), req, want)
+	return image, asArchive(ctx, req.Source, err)
+}
+
+// asArchive tells an error in the words of an archive.
+func asArchive(ctx context.Context, src Source, err error) error {
+	var spool *SpoolError
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, ErrNotFound), errors.As(err, &spool):
+		return err
 	}
-	if err == nil {
-		return image, nil
-	}
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	if errors.Is(err, ErrNotFound) {
+	return &ArchiveError{Path: src.Name, Err: readable(err)}
+}
+
+func (s *Store) importing(ctx context.Context, store content.Store, req Request, want wanted) (_ *Image, err error) {
+	c, err := openCollection(ctx, req, s.opts.Progress)
+	if err != nil {
 		return nil, err
 	}
-	return nil, &ArchiveError{Path: src.Name, Err: readable(err)}
+	defer func() { err = errors.Join(err, c.close()) }()
+	image, err := chosen(ctx, c, req.Source, want)
+	if err != nil {
+		return nil, err
+	}
+	step := Step{Stage: StageReading, Unit: "bytes"}
+	for _, layer := range image.Layers {
+		step.Total += layer.Size
+	}
+	for _, desc := range append(image.documents(), image.Layers...) {
+		if s.opts.Progress != nil {
+			s.opts.Progress(step)
+		}
+		if err := copyBlob(ctx, store, c, desc); err != nil {
+			return nil, err
+		}
+		step.Done += desc.Size
+	}
+	return image, nil
+}
+
+// copyBlob puts a blob into the store, which verifies its size and digest. A
+// killed run may have left it half written, and what it wrote is not trusted.
+func copyBlob(ctx context.Context, store content.Store, from content.Provider, desc ispec.Descriptor) error {
+	ra, err := from.ReaderAt(ctx, desc)
+	if err != nil {
+		return err
+	}
+	defer ra.Close()
+	ref := "ctr-rootfs-" + desc.Digest.String()
+	if err := store.Abort(ctx, ref); err != nil && !errdefs.IsNotFound(err) {
+		return fmt.Errorf("discarding blob %s of a former import: %w", desc.Digest, err)
+	}
+	err = content.WriteBlob(ctx, store, ref, content.NewReader(ra), desc)
+	switch {
+	case errdefs.IsFailedPrecondition(err):
+		return fmt.Errorf("blob %s is damaged: its content has another digest or size", desc.Digest)
+	case err != nil:
+		return fmt.Errorf("copying blob %s: %w", desc.Digest, err)
+	}
+	return nil
 }
 
 // readable says in the words of an archive what tar and content readers say
@@ -63,94 +106,6 @@ func readable(err error) error {
 		return fmt.Errorf("it is incomplete or damaged: %w", err)
 	}
 	return err
-}
-
-// fromArchive reads an OCI archive or docker's, of which the latter is turned
-// into a manifest and an index on the way.
-func (s *Store) fromArchive(ctx context.Context, store content.Store, req Request, want wanted) (*Image, error) {
-	file, total, err := opened(ctx, req)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	desc, err := ingest(ctx, store, watchReading(file, s.opts.Progress, total))
-	if err != nil {
-		return nil, err
-	}
-	var index ispec.Index
-	if err := document(ctx, store, desc, &index); err != nil {
-		return nil, err
-	}
-	targets, err := referenced(index, req.Source)
-	if err != nil {
-		return nil, err
-	}
-	image, err := choose(ctx, store, req.Source.String(), targets, want)
-	if err != nil {
-		return nil, err
-	}
-	return image, complete(ctx, store, image)
-}
-
-// complete says which layer of an image the archive does not hold, or holds
-// with another content than its name promises: it was stored by its content.
-func complete(ctx context.Context, store content.InfoProvider, image *Image) error {
-	for i, layer := range image.Layers {
-		if _, err := store.Info(ctx, layer.Digest); err != nil {
-			return fmt.Errorf("layer %d: %w", i, err)
-		}
-	}
-	return nil
-}
-
-// opened opens the archive, and gives its size; 0 where that is not known.
-func opened(ctx context.Context, req Request) (io.ReadCloser, int64, error) {
-	if req.Source.Name == "-" {
-		return cancellable(ctx, req.Stdin), 0, nil
-	}
-	f, err := os.Open(req.Source.Name)
-	if err != nil {
-		return nil, 0, err
-	}
-	info, err := f.Stat()
-	if err != nil {
-		return nil, 0, errors.Join(err, f.Close())
-	}
-	return f, info.Size(), nil
-}
-
-// ingest reads the archive to its very end, where a compressor's checksum
-// stands and a writer to a pipe wants to be done, and gives its index.
-func ingest(ctx context.Context, store content.Store, file io.Reader) (desc ispec.Descriptor, err error) {
-	if err := discardBegun(ctx, store); err != nil {
-		return desc, err
-	}
-	plain, err := decompressed(file)
-	if err != nil {
-		return desc, err
-	}
-	defer plain.Close()
-	if desc, err = archive.ImportIndex(ctx, store, plain); err != nil {
-		return desc, err
-	}
-	_, err = io.Copy(io.Discard, plain)
-	return desc, err
-}
-
-// discardBegun removes the files that a killed import left half written:
-// containerd goes on writing behind what is there of a file of that name, and
-// every archive has an index.json. Nobody else imports: the store is locked.
-func discardBegun(ctx context.Context, store content.Store) error {
-	begun, err := store.ListStatuses(ctx, "ref~=^tar-")
-	if err != nil {
-		return fmt.Errorf("listing what a former import left: %w", err)
-	}
-	for _, status := range begun {
-		if err := store.Abort(ctx, status.Ref); err != nil && !errdefs.IsNotFound(err) {
-			return fmt.Errorf("discarding %q of a former import: %w", status.Ref, err)
-		}
-	}
-	return nil
 }
 
 // referenced gives the manifests of an archive's index that Source's

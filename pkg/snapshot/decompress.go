@@ -21,10 +21,10 @@ func decompressed(archive io.Reader) (io.ReadCloser, error) {
 	if err != nil && err != io.EOF {
 		return nil, err
 	}
-	switch {
-	case bytes.HasPrefix(start, []byte{0x1f, 0x8b}): // RFC 1952, 2.3.1
+	switch wrappingOf(start) {
+	case gzipped:
 		return gzip.NewReader(buffered)
-	case isZstd(start):
+	case zstandard:
 		decoder, err := zstd.NewReader(buffered)
 		if err != nil {
 			return nil, err
@@ -34,12 +34,26 @@ func decompressed(archive io.Reader) (io.ReadCloser, error) {
 	return io.NopCloser(buffered), nil
 }
 
-// isZstd knows a frame, and a skippable frame, which some writers put first
-// (RFC 8878, 3.1).
-func isZstd(start []byte) bool {
-	frame := bytes.HasPrefix(start, []byte{0x28, 0xb5, 0x2f, 0xfd})
+// wrapping is what the start of a stream shows.
+type wrapping int
+
+const (
+	plain wrapping = iota
+	gzipped
+	zstandard
+)
+
+// wrappingOf knows gzip (RFC 1952, 2.3.1), and zstd with a frame or a
+// skippable frame, which some writers put first (RFC 8878, 3.1).
+func wrappingOf(start []byte) wrapping {
 	skippable := len(start) == 4 && start[0]&0xf0 == 0x50 && bytes.Equal(start[1:], []byte{0x2a, 0x4d, 0x18})
-	return frame || skippable
+	switch {
+	case bytes.HasPrefix(start, []byte{0x1f, 0x8b}):
+		return gzipped
+	case bytes.HasPrefix(start, []byte{0x28, 0xb5, 0x2f, 0xfd}), skippable:
+		return zstandard
+	}
+	return plain
 }
 
 // cancellable is a stream that ends with ctx, whose end a read of standard

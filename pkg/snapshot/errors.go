@@ -82,6 +82,19 @@ func (e *ArchiveError) Unwrap() []error {
 	return []error{e.Err}
 }
 
+// SpoolError says why an archive could not be written out to a temporary file
+// in Dir, or read from it.
+type SpoolError struct {
+	Dir string
+	Err error
+}
+
+func (e *SpoolError) Error() string {
+	return fmt.Sprintf("writing a spool file in %q: %v", e.Dir, e.Err)
+}
+
+func (e *SpoolError) Unwrap() error { return e.Err }
+
 // ReferenceError says that an archive holds no image named Ref, or several
 // where none was named.
 type ReferenceError struct {

@@ -13,42 +13,13 @@ import (
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// fromLayout copies one platform's image out of an OCI layout (image-spec,
-// image-layout.md) into the store.
-func (s *Store) fromLayout(ctx context.Context, store content.Store, src Source, want wanted) (*Image, error) {
-	dir := layout(src.Name)
-	index, err := dir.index()
-	if err != nil {
-		return nil, err
-	}
-	targets, err := referenced(index, src)
-	if err != nil {
-		return nil, err
-	}
-	image, err := choose(ctx, dir, src.String(), targets, want)
-	if err != nil {
-		return nil, err
-	}
-	step := Step{Stage: StageReading, Unit: "bytes"}
-	for _, layer := range image.Layers {
-		step.Total += layer.Size
-	}
-	for _, desc := range append(image.documents(), image.Layers...) {
-		if s.opts.Progress != nil {
-			s.opts.Progress(step)
-		}
-		if err := dir.copy(ctx, store, desc); err != nil {
-			return nil, err
-		}
-		step.Done += desc.Size
-	}
-	return image, nil
-}
-
-// layout is a directory that holds blobs by digest; it is only ever read.
+// layout is an OCI layout (image-spec, image-layout.md): a directory that holds
+// blobs by digest. It is only ever read.
 type layout string
 
-func (l layout) index() (index ispec.Index, err error) {
+func (layout) close() error { return nil }
+
+func (l layout) index(context.Context) (index ispec.Index, err error) {
 	var marker ispec.ImageLayout
 	if err := l.json(ispec.ImageLayoutFile, &marker); err != nil {
 		return index, err
@@ -98,16 +69,3 @@ type blobFile struct {
 }
 
 func (b blobFile) Size() int64 { return b.size }
-
-// copy puts a blob into the store, which verifies its size and digest.
-func (l layout) copy(ctx context.Context, store content.Store, desc ispec.Descriptor) error {
-	ra, err := l.ReaderAt(ctx, desc)
-	if err != nil {
-		return err
-	}
-	defer ra.Close()
-	if err := content.WriteBlob(ctx, store, "ctr-rootfs-"+desc.Digest.String(), content.NewReader(ra), desc); err != nil {
-		return fmt.Errorf("copying blob %s: %w", desc.Digest, err)
-	}
-	return nil
-}

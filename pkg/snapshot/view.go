@@ -26,6 +26,9 @@ type Request struct {
 	Registry Registry
 	// Stdin is read where Source names "-".
 	Stdin io.Reader
+	// SpoolDir is where an archive is written out that cannot be read where it
+	// lies; the directory for temporary files where it is empty.
+	SpoolDir string
 }
 
 // Via says how a root is read.

@@ -1,0 +1,130 @@
+package snapshot
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/platforms"
+	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// errNoArchive is what a tar without an image is.
+var errNoArchive = errors.New("it is no image archive: it has neither an OCI layout's files nor docker's manifest.json")
+
+// dockerImage is an entry of docker's manifest.json, which `docker save` has
+// written since version 1.10.
+type dockerImage struct {
+	Config   string
+	RepoTags []string
+	Layers   []string
+}
+
+// dockerIndex makes of docker's manifest.json what an OCI archive has.
+func (a *tarArchive) dockerIndex(ctx context.Context) (index ispec.Index, err error) {
+	if a.parts[dockerManifest] == nil {
+		return index, errNoArchive
+	}
+	var saved []dockerImage
+	if err := a.document(dockerManifest, &saved); err != nil {
+		return index, err
+	}
+	for _, s := range saved {
+		if ctx.Err() != nil {
+			return index, context.Cause(ctx)
+		}
+		desc, err := a.dockerImage(s)
+		if err != nil {
+			return index, err
+		}
+		index.Manifests = append(index.Manifests, named(desc, s.RepoTags)...)
+	}
+	return index, nil
+}
+
+// named gives the manifest once for each of its names.
+func named(desc ispec.Descriptor, tags []string) []ispec.Descriptor {
+	if len(tags) == 0 {
+		return []ispec.Descriptor{desc}
+	}
+	var all []ispec.Descriptor
+	for _, tag := range tags {
+		m := desc
+		m.Annotations = map[string]string{images.AnnotationImageName: tag}
+		if full, err := reference.ParseDockerRef(tag); err == nil {
+			m.Annotations[images.AnnotationImageName] = full.String()
+			if tagged, ok := full.(reference.Tagged); ok {
+				m.Annotations[ispec.AnnotationRefName] = tagged.Tag()
+			}
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
+// dockerImage makes the manifest that docker does not save.
+func (a *tarArchive) dockerImage(s dockerImage) (ispec.Descriptor, error) {
+	config, err := a.read(s.Config)
+	if err != nil {
+		return ispec.Descriptor{}, err
+	}
+	var parsed ispec.Image
+	if err := json.Unmarshal(config, &parsed); err != nil {
+		return ispec.Descriptor{}, fmt.Errorf("parsing %q: %w", s.Config, err)
+	}
+	if names, ids := len(s.Layers), len(parsed.RootFS.DiffIDs); names != ids {
+		return ispec.Descriptor{}, fmt.Errorf("reading %q: it lists %d layers, %q has %d diff IDs", dockerManifest, names, s.Config, ids)
+	}
+	manifest := ispec.Manifest{
+		Versioned: specs.Versioned{SchemaVersion: 2},
+		MediaType: images.MediaTypeDockerSchema2Manifest,
+		Config:    a.made.add(images.MediaTypeDockerSchema2Config, config),
+	}
+	for i, name := range s.Layers {
+		layer, err := a.dockerLayer(path.Clean(name), parsed.RootFS.DiffIDs[i])
+		if err != nil {
+			return ispec.Descriptor{}, err
+		}
+		manifest.Layers = append(manifest.Layers, layer)
+	}
+	text, err := json.Marshal(manifest)
+	if err != nil {
+		return ispec.Descriptor{}, fmt.Errorf("making a manifest: %w", err)
+	}
+	desc := a.made.add(manifest.MediaType, text)
+	p := platforms.Normalize(parsed.Platform)
+	desc.Platform = &p
+	return desc, nil
+}
+
+// dockerLayer describes a layer. Docker saves plain tars, whose digest is the
+// diff ID; the digest of a compressed one has to be taken.
+func (a *tarArchive) dockerLayer(name string, diffID digest.Digest) (ispec.Descriptor, error) {
+	part := a.parts[name]
+	if part == nil {
+		return ispec.Descriptor{}, fmt.Errorf("layer %q: %w", name, io.ErrUnexpectedEOF)
+	}
+	if err := diffID.Validate(); err != nil {
+		return ispec.Descriptor{}, fmt.Errorf("layer %q: diff ID %q: %w", name, diffID, err)
+	}
+	desc := ispec.Descriptor{MediaType: images.MediaTypeDockerSchema2Layer, Digest: diffID, Size: part.Size()}
+	asItIs, err := isPlain(part)
+	if err != nil {
+		return desc, fmt.Errorf("reading layer %q: %w", name, err)
+	}
+	if !asItIs {
+		desc.MediaType = images.MediaTypeDockerSchema2LayerGzip
+		if desc.Digest, err = digest.FromReader(io.NewSectionReader(part, 0, part.Size())); err != nil {
+			return desc, fmt.Errorf("reading layer %q: %w", name, err)
+		}
+	}
+	a.aliases[desc.Digest] = name
+	return desc, nil
+}

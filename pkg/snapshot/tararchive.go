@@ -1,0 +1,167 @@
+package snapshot
+
+import (
+	"archive/tar"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+const (
+	// maxArchiveNames bounds the index of an archive: an image has a few
+	// blobs, and the largest archives seen hold some thousands.
+	maxArchiveNames = 1 << 20
+	dockerManifest  = "manifest.json"
+)
+
+// tarArchive is an OCI archive, or docker's, whose blobs are read where they
+// lie in the tar.
+type tarArchive struct {
+	file  *os.File
+	parts map[string]*io.SectionReader
+	// made are the documents that docker's archives do not have.
+	made documents
+	// aliases are the blobs of docker's archives, which are named by nothing
+	// that has to be their digest.
+	aliases map[digest.Digest]string
+}
+
+// openTarArchive indexes an archive. One that is compressed, or comes from
+// standard input, is first written out to a file that has no name.
+func openTarArchive(ctx context.Context, req Request, tell func(Step)) (*tarArchive, error) {
+	file, err := plainFile(ctx, req, tell)
+	if err != nil {
+		return nil, err
+	}
+	a := &tarArchive{file: file, made: documents{}, aliases: map[digest.Digest]string{}}
+	if err := a.list(ctx); err != nil {
+		return nil, errors.Join(err, a.close())
+	}
+	return a, nil
+}
+
+func (a *tarArchive) close() error { return a.file.Close() }
+
+// list finds the files of the archive, links between them followed: docker's
+// archives name a layer that two images share twice.
+func (a *tarArchive) list(ctx context.Context) error {
+	info, err := a.file.Stat()
+	if err != nil {
+		return err
+	}
+	whole := io.NewSectionReader(a.file, 0, info.Size())
+	reader := tar.NewReader(whole)
+	a.parts = make(map[string]*io.SectionReader)
+	links := make(map[string]string)
+	for {
+		header, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err == nil && ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		if len(a.parts)+len(links) > maxArchiveNames {
+			return fmt.Errorf("it holds more than %d files", maxArchiveNames)
+		}
+		name := path.Clean(header.Name)
+		switch header.Typeflag {
+		case tar.TypeReg:
+			// The reader has read as far as the body begins.
+			at, err := whole.Seek(0, io.SeekCurrent)
+			if err != nil {
+				return err
+			}
+			if at+header.Size > info.Size() {
+				return fmt.Errorf("file %q: %w", name, io.ErrUnexpectedEOF)
+			}
+			a.parts[name] = io.NewSectionReader(a.file, at, header.Size)
+		case tar.TypeSymlink:
+			links[name] = path.Join(path.Dir(name), header.Linkname)
+		case tar.TypeLink:
+			links[name] = path.Clean(header.Linkname)
+		}
+	}
+	for name, target := range links {
+		if part := a.parts[target]; part != nil {
+			a.parts[name] = part
+		}
+	}
+	return nil
+}
+
+// ReaderAt makes an archive a content.Provider.
+func (a *tarArchive) ReaderAt(_ context.Context, desc ispec.Descriptor) (content.ReaderAt, error) {
+	if err := desc.Digest.Validate(); err != nil {
+		return nil, err
+	}
+	if data, ok := a.made[desc.Digest]; ok {
+		return inMemory(data), nil
+	}
+	name, ok := a.aliases[desc.Digest]
+	if !ok {
+		name = path.Join(ispec.ImageBlobsDir, desc.Digest.Algorithm().String(), desc.Digest.Encoded())
+	}
+	part := a.parts[name]
+	if part == nil {
+		return nil, fmt.Errorf("blob %s: %w", desc.Digest, errdefs.ErrNotFound)
+	}
+	// Readers share no position.
+	return section{io.NewSectionReader(part, 0, part.Size())}, nil
+}
+
+// index gives the archive's index.json, or one made of docker's manifest.json.
+// An archive that has both was written by a docker that knows layouts.
+func (a *tarArchive) index(ctx context.Context) (index ispec.Index, err error) {
+	if a.parts[ispec.ImageLayoutFile] == nil {
+		return a.dockerIndex(ctx)
+	}
+	var marker ispec.ImageLayout
+	if err := a.document(ispec.ImageLayoutFile, &marker); err != nil {
+		return index, err
+	}
+	if marker.Version != ispec.ImageLayoutVersion {
+		return index, fmt.Errorf("its layout version is %q, not %q", marker.Version, ispec.ImageLayoutVersion)
+	}
+	return index, a.document(ispec.ImageIndexFile, &index)
+}
+
+// document reads a JSON file of the archive.
+func (a *tarArchive) document(name string, into any) error {
+	data, err := a.read(name)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return fmt.Errorf("parsing %q: %w", name, err)
+	}
+	return nil
+}
+
+// read gives a small file of the archive whole.
+func (a *tarArchive) read(name string) ([]byte, error) {
+	part := a.parts[path.Clean(name)]
+	if part == nil {
+		return nil, fmt.Errorf("file %q: %w", name, errdefs.ErrNotFound)
+	}
+	if part.Size() > maxDocument {
+		return nil, fmt.Errorf("reading %q: %d bytes are more than the %d that such a document may have", name, part.Size(), maxDocument)
+	}
+	data := make([]byte, part.Size())
+	if _, err := io.ReadFull(io.NewSectionReader(part, 0, part.Size()), data); err != nil {
+		return nil, fmt.Errorf("reading %q: %w", name, err)
+	}
+	return data, nil
+}
