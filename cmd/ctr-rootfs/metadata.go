@@ -123,7 +123,7 @@ func describe(o *opened, r export.Report, t *target) metadata {
 		Snapshotter: o.view.Snapshotter,
 		Via:         string(o.view.Via),
 		Entries:     r,
-		LeftOut:     append(unwanted(o), unholdable(r, t)...),
+		LeftOut:     slices.Concat(unwanted(o), foreign(o), unholdable(r, t)),
 		Unmatched:   o.tree.filter.Unmatched(),
 	}
 	if o.view.Container != nil {
@@ -153,6 +153,18 @@ func unwanted(o *opened) []metadataLeftOut {
 	}
 	if n := o.tree.filter.Excluded(); n > 0 {
 		left = append(left, metadataLeftOut{Count: n, Why: "excluded, or not included", Asked: true})
+	}
+	if n := o.tree.xattrs.LeftOut(); n > 0 {
+		left = append(left, metadataLeftOut{Count: n, Why: "extended attributes of the host or of overlayfs, by --xattrs default", Asked: true})
+	}
+	return left
+}
+
+// foreign is what the root has and the image has not.
+func foreign(o *opened) []metadataLeftOut {
+	var left []metadataLeftOut
+	for _, path := range o.view.Foreign {
+		left = append(left, metadataLeftOut{Path: path, Count: 1, Why: "the snapshotter's filesystem has it of its own"})
 	}
 	return left
 }

@@ -153,10 +153,11 @@ func (f *treeFlags) shown(tree export.Tree, latest time.Time) (*shownTree, error
 		made[i].MTime = latest
 	}
 	s.accounts = export.Insert(tree, made)
-	s.Tree = export.Xattrs(export.Insert(filter, made), f.xattrPolicy)
+	s.xattrs = export.Xattrs(export.Insert(filter, made), f.xattrPolicy)
+	s.Tree = s.xattrs
 	switch {
 	case f.reproducible:
-		s.Tree = export.Clamp(s.Tree, latest)
+		s.Tree = export.Reproducible(s.Tree, latest)
 	case f.epoch != nil:
 		s.Tree = export.Clamp(s.Tree, *f.epoch)
 	}
@@ -172,4 +173,5 @@ type shownTree struct {
 	accounts export.Tree
 	omission *export.Omission
 	filter   *export.Filter
+	xattrs   *export.XattrFilter
 }

@@ -43,6 +43,42 @@ func (t clampTree) clamp(e *Entry) *Entry {
 	return &clamped
 }
 
+// Reproducible shows t as Clamp does, and every directory with the time limit.
+// A directory's own time is not the same everywhere: where a layer changes what
+// lies below it without naming it, overlayfs makes a new directory, with the
+// time of the unpacking, and a filesystem that holds the merged layers (btrfs,
+// blockfile) keeps the old one. Nothing in a view tells which was the case.
+func Reproducible(t Tree, limit time.Time) Tree {
+	return directoryTimes{Clamp(t, limit), wholeSeconds(limit)}
+}
+
+// directoryTimes is the decorator of Reproducible.
+type directoryTimes struct {
+	Tree
+	mtime time.Time
+}
+
+func (t directoryTimes) Walk(ctx context.Context, visit func(*Entry) error) error {
+	return t.Tree.Walk(ctx, func(e *Entry) error { return visit(t.apply(e)) })
+}
+
+func (t directoryTimes) Lookup(ctx context.Context, path string) (*Entry, error) {
+	e, err := t.Tree.Lookup(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return t.apply(e), nil
+}
+
+func (t directoryTimes) apply(e *Entry) *Entry {
+	if e.Type != Directory {
+		return e
+	}
+	same := *e
+	same.MTime = t.mtime
+	return &same
+}
+
 // wholeSeconds cuts towards the past: Unix counts down for times before 1970.
 func wholeSeconds(t time.Time) time.Time {
 	return time.Unix(t.Unix(), 0).UTC()

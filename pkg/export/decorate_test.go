@@ -73,6 +73,32 @@ func TestClamp(t *testing.T) {
 	}
 }
 
+// A directory's time says when it was unpacked, or not, so it is given up; a
+// file's is the image's and kept.
+func TestReproducibleTimes(t *testing.T) {
+	old, limit := time.Unix(50, 9), time.Unix(100, 7)
+	dir, file := exporttest.Dir("d"), exporttest.File("f", "")
+	dir.MTime, file.MTime = old, old
+	tree := export.Reproducible(exporttest.New(dir, file), limit)
+	for path, want := range map[string]time.Time{"d": time.Unix(100, 0), "f": time.Unix(50, 0)} {
+		if e, err := tree.Lookup(t.Context(), path); err != nil || !e.MTime.Equal(want) {
+			t.Errorf("Lookup(%q): time %v, %v; want %v", path, e.MTime, err, want)
+		}
+	}
+	err := tree.Walk(t.Context(), func(e *export.Entry) error {
+		if want := map[string]int64{"d": 100, "f": 50}[e.Path]; !e.MTime.Equal(time.Unix(want, 0)) {
+			t.Errorf("Walk: %q has the time %v, want %d", e.Path, e.MTime, want)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if !dir.MTime.Equal(old) {
+		t.Error("the entry below was changed")
+	}
+}
+
 func TestXattrPolicy(t *testing.T) {
 	names := []string{"security.capability", "security.evm", "security.ima", "security.selinux",
 		"trusted.overlay.opaque", "trusted.x", "user.overlay.redirect", "user.overlayed", "user.x"}
@@ -90,9 +116,13 @@ func TestXattrPolicy(t *testing.T) {
 			t.Fatal(err)
 		}
 		tree := exporttest.New(exporttest.WithXattrs(exporttest.Dir("a"), attrs...))
-		lines, _ := list(t, export.Xattrs(tree, p))
+		filtered := export.Xattrs(tree, p)
+		lines, _ := list(t, filtered)
 		if got := strings.TrimSpace(strings.TrimPrefix(lines[0], `d 0755 0:0 "a"`)); got != want {
 			t.Errorf("policy %s: got %s, want %s", policy, got, want)
+		}
+		if got, want := filtered.LeftOut(), map[string]int64{"default": 5}[policy]; got != want {
+			t.Errorf("policy %s: %d are counted as left out, want %d", policy, got, want)
 		}
 	}
 	if _, err := export.ParseXattrPolicy("some"); err == nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 )
 
 // XattrPolicy says which extended attributes an export keeps.
@@ -44,26 +45,32 @@ func ofHost(name string) bool {
 	return strings.HasPrefix(name, "trusted.overlay.") || strings.HasPrefix(name, "user.overlay.")
 }
 
-// xattrTree is the decorator of Xattrs.
-type xattrTree struct {
+// XattrFilter is a Tree that shows another without some extended attributes.
+type XattrFilter struct {
 	Tree
-	policy XattrPolicy
+	policy  XattrPolicy
+	leftOut atomic.Int64
 }
 
 // Xattrs shows t with the extended attributes that p keeps. The tree that it
 // returns closes t.
-func Xattrs(t Tree, p XattrPolicy) Tree {
-	if p == XattrsAll {
-		return t
-	}
-	return xattrTree{t, p}
+func Xattrs(t Tree, p XattrPolicy) *XattrFilter {
+	return &XattrFilter{Tree: t, policy: p}
 }
 
-func (t xattrTree) Walk(ctx context.Context, visit func(*Entry) error) error {
+// LeftOut is how many attributes were left out since the last walk began, those
+// of a hard link once for each name of which they were read. The policy
+// XattrsNone reads none, so it counts none.
+func (t *XattrFilter) LeftOut() int64 { return t.leftOut.Load() }
+
+// Walk visits what the tree below shows.
+func (t *XattrFilter) Walk(ctx context.Context, visit func(*Entry) error) error {
+	t.leftOut.Store(0)
 	return t.Tree.Walk(ctx, func(e *Entry) error { return visit(t.apply(e)) })
 }
 
-func (t xattrTree) Lookup(ctx context.Context, path string) (*Entry, error) {
+// Lookup finds what Walk visits.
+func (t *XattrFilter) Lookup(ctx context.Context, path string) (*Entry, error) {
 	e, err := t.Tree.Lookup(ctx, path)
 	if err != nil {
 		return nil, err
@@ -71,8 +78,8 @@ func (t xattrTree) Lookup(ctx context.Context, path string) (*Entry, error) {
 	return t.apply(e), nil
 }
 
-func (t xattrTree) apply(e *Entry) *Entry {
-	if e.Xattrs == nil {
+func (t *XattrFilter) apply(e *Entry) *Entry {
+	if e.Xattrs == nil || t.policy == XattrsAll {
 		return e
 	}
 	kept := *e
@@ -85,7 +92,19 @@ func (t xattrTree) apply(e *Entry) *Entry {
 		if err != nil {
 			return nil, err
 		}
-		return slices.DeleteFunc(slices.Clone(attrs), func(x Xattr) bool { return ofHost(x.Name) }), nil
+		return t.withoutHost(attrs), nil
 	}
 	return &kept
+}
+
+// withoutHost copies attrs only where it takes some away: most files have none
+// of the host's.
+func (t *XattrFilter) withoutHost(attrs []Xattr) []Xattr {
+	isHost := func(x Xattr) bool { return ofHost(x.Name) }
+	if !slices.ContainsFunc(attrs, isHost) {
+		return attrs
+	}
+	image := slices.DeleteFunc(slices.Clone(attrs), isHost)
+	t.leftOut.Add(int64(len(attrs) - len(image)))
+	return image
 }

@@ -62,6 +62,9 @@ type View struct {
 	// Root is the root directory; everything is to be opened below it. It is
 	// the caller's to close, before Close.
 	Root *os.File
+	// Foreign lists the names in Root that are not the image's: the filesystem
+	// that the snapshotter made for it has them of its own.
+	Foreign []string
 	// Size is about how many bytes the files of an image have; 0 where it is
 	// not known, or Options.Progress is nil.
 	Size int64
@@ -91,6 +94,9 @@ func (s *Store) View(ctx context.Context, req Request) (*View, error) {
 	v := &View{Image: &Image{}, Key: key, store: s, source: req.Source}
 	err = s.with(ctx, func(ctx context.Context, sess *session) error {
 		err := v.open(ctx, sess, req, want)
+		if err == nil {
+			err = v.findForeign()
+		}
 		if err != nil {
 			undo, cancel := undoing(ctx)
 			defer cancel()
