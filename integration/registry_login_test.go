@@ -56,9 +56,8 @@ func TestPasswordOnTerminal(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	// The echo is off before the line is read: what is typed too early is
-	// shown by the terminal, not by the program.
-	time.Sleep(500 * time.Millisecond)
+	// What is typed before the program takes the echo off, the terminal shows.
+	waitForSilence(t, terminal)
 	if _, err := shown.WriteString(registryPassword + "\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -83,6 +82,48 @@ func TestPasswordOnTerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	onlyFile(t, data, "private")
+}
+
+// TestInterruptedPassword presses Ctrl-C where the password is asked for: the
+// terminal shows again what is typed.
+func TestInterruptedPassword(t *testing.T) {
+	terminal, _ := openTerminal(t)
+	cmd := invocation{args: []string{"export", "--store", "/no/such/store", "--creds", registryUser, "-o", "/dev/null", "example.com/a:1"}}.command()
+	cmd.Stdin = terminal
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	waitForSilence(t, terminal)
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	err := cmd.Wait()
+	if status := cmd.ProcessState.ExitCode(); status != 130 {
+		t.Errorf("exit status %d, want 130: %v", status, err)
+	}
+	if !echoes(t, terminal) {
+		t.Error("the terminal is left without echo")
+	}
+}
+
+// echoes says whether a terminal shows what is typed.
+func echoes(t *testing.T, terminal *os.File) bool {
+	t.Helper()
+	state, err := unix.IoctlGetTermios(int(terminal.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state.Lflag&unix.ECHO != 0
+}
+
+// waitForSilence waits until a terminal does not show what is typed.
+func waitForSilence(t *testing.T, terminal *os.File) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); echoes(t, terminal); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the terminal shows the password")
+		}
+	}
 }
 
 // openTerminal makes a terminal and gives it with the end that a person sits

@@ -32,7 +32,7 @@ func onlyFile(t *testing.T, tar []byte, name string) {
 // TestPull pulls into a daemon and into an embedded store: the same bytes as
 // from an archive, by tag and by digest, for this platform and for others.
 func TestPull(t *testing.T) {
-	d := daemon.Start(t, daemon.Options{})
+	d, old := daemon.Start(t, daemon.Options{}), daemon.Start(t, daemon.Options{Tool: "containerd-1.7"})
 	r := startRegistry(t, registryOptions{})
 	content := r.push(t, "standard:1", standard(t))
 	r.push(t, "multi:1", marked("amd64", "on-amd64"), marked("arm64", "on-arm64"), marked("s390x", "on-s390x"))
@@ -40,8 +40,9 @@ func TestPull(t *testing.T) {
 	want := archiveBytes(t, standard(t))
 	name := r.host + "/standard"
 	for where, store := range map[string][]string{
-		"daemon":   {"--address", d.Address},
-		"embedded": {"--store", filepath.Join(t.TempDir(), "store")},
+		"daemon":     {"--address", d.Address},
+		"daemon 1.7": {"--address", old.Address},
+		"embedded":   {"--store", filepath.Join(t.TempDir(), "store")},
 	} {
 		export := func(args ...string) outcome {
 			return invocation{args: append(append([]string{"export", "--profile", "none"}, store...), args...)}.run(t)
