@@ -10,6 +10,13 @@ import (
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
+// exitAtOnce has a binary with the race detector end without the second that
+// it waits for late reports (go.dev/doc/articles/race_detector, Options).
+func exitAtOnce(t *testing.T) {
+	t.Helper()
+	t.Setenv("GORACE", "atexit_sleep_ms=0")
+}
+
 // probeLayer holds one static program, /probe, and nothing else.
 func probeLayer(t *testing.T) imagetest.Layer {
 	t.Helper()
@@ -38,17 +45,13 @@ func accounts() imagetest.Layer {
 	}
 }
 
-// imageOf is an image that starts the probe as its config says.
+// imageOf is an image that starts the probe as its config says. It is not
+// compressed, which takes long under the race detector.
 func imageOf(config ispec.ImageConfig, layers ...imagetest.Layer) imagetest.Image {
 	if len(config.Entrypoint) == 0 {
 		config.Entrypoint = []string{"/probe"}
 	}
-	return imagetest.Image{Config: config, Layers: layers}
-}
-
-// plainImageOf is imageOf without compression, which takes long for much.
-func plainImageOf(config ispec.ImageConfig, layers ...imagetest.Layer) imagetest.Image {
-	return compressedAs(imageOf(config, layers...), imagetest.Plain)
+	return imagetest.Image{Config: config, Layers: layers, Compression: imagetest.Plain}
 }
 
 // volumes is an image with three volumes: one with content, one that the image

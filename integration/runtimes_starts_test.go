@@ -190,7 +190,7 @@ func distributionStarts(t *testing.T) map[string]start {
 			want:  seen{Cwd: "/bin", Env: []string{"SHLVL=1", "HOME=/", "OLDPWD=/", "A=b", defaultPath, "PWD=/bin"}},
 		},
 		"debian": {
-			image: plainImageOf(ispec.ImageConfig{User: "www-data", WorkingDir: "/var", Entrypoint: []string{"/usr/bin/env", "--"}, Cmd: []string{"/probe"}}, debianLayer(t), probe),
+			image: imageOf(ispec.ImageConfig{User: "www-data", WorkingDir: "/var", Entrypoint: []string{"/usr/bin/env", "--"}, Cmd: []string{"/probe"}}, debianLayer(t), probe),
 			want:  seen{ID: "33:33 []", Cwd: "/var", Effective: noCapabilities, Env: []string{defaultPath, "HOME=/var/www"}},
 		},
 	}

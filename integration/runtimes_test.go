@@ -26,10 +26,12 @@ type bundleConfig struct {
 // from inside what it sees.
 func TestRuntimes(t *testing.T) {
 	needsRoot(t)
+	exitAtOnce(t)
 	all := ociruntime.All(t)
 	for name, s := range starts(t) {
 		t.Run(name, func(t *testing.T) {
-			bundle := s.bundle(t)
+			bundle, printed := s.bundle(t, true)
+			compareFile(t, filepath.Join(bundle, "config.json"), printed)
 			config := readBundleConfig(t, bundle)
 			for key, value := range s.annotations {
 				if config.Annotations[key] != value {
@@ -80,31 +82,35 @@ func resolved(s start, path string) string {
 }
 
 // bundle writes the image as a bundle, in the way of who is to start it, and
-// compares its config.json with what spec prints.
-func (s start) bundle(t *testing.T) string {
+// gives what spec prints, too, where that is asked for.
+func (s start) bundle(t *testing.T, spec bool) (dir string, printed []byte) {
 	t.Helper()
 	args := append([]string{"oci-archive:" + writeArchive(t, "", s.image)}, s.flags...)
 	if len(s.args) > 0 {
 		args = append(append(args, "--"), s.args...)
 	}
-	var dir string
-	var printed []byte
 	if s.rootless {
-		dir, printed = rootlessBundle(t, args)
-	} else {
-		dir = filepath.Join(t.TempDir(), "bundle")
-		args = append([]string{"--store", filepath.Join(t.TempDir(), "store")}, args...)
-		ctrRootfs(t, append([]string{"bundle", "--format", "dir", "-o", dir}, args...)...)
+		return rootlessBundle(t, args)
+	}
+	dir = filepath.Join(t.TempDir(), "bundle")
+	args = append([]string{"--store", filepath.Join(t.TempDir(), "store")}, args...)
+	ctrRootfs(t, append([]string{"bundle", "--format", "dir", "-o", dir}, args...)...)
+	if spec {
 		printed = ctrRootfs(t, append([]string{"spec"}, args...)...).stdout
 	}
-	written, err := os.ReadFile(filepath.Join(dir, "config.json"))
+	return dir, printed
+}
+
+// compareFile compares a file's bytes.
+func compareFile(t *testing.T, path string, want []byte) {
+	t.Helper()
+	got, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(written, printed) {
-		t.Errorf("spec prints\n%s\nand bundle writes\n%s", printed, written)
+	if !bytes.Equal(got, want) {
+		t.Errorf("%q is\n%s\nwant\n%s", path, got, want)
 	}
-	return dir
 }
 
 func readBundleConfig(t *testing.T, bundle string) (config bundleConfig) {
