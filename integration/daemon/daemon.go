@@ -31,12 +31,15 @@ const (
 type Options struct {
 	// Tool is the tool module of the daemon, "containerd" where empty.
 	Tool string
+	// Bin is the folder of a daemon that is no tool's, such as a package's; it
+	// must be of version 1.
+	Bin string
 	// CRI leaves the plugins of Kubernetes' runtime interface on.
 	CRI bool
 	// Config is more TOML, for plugins that are not set here.
 	Config string
 	// Dir is the folder for root, state and socket; a temporary one where
-	// empty. A caller that mounted something there names it.
+	// empty. A caller that mounted something there names it, see NewDir.
 	Dir string
 }
 
@@ -64,17 +67,16 @@ func Start(t testing.TB, o Options) *Daemon {
 	if o.Tool == "" {
 		o.Tool = "containerd"
 	}
-	bin, err := tools.Dir(context.Background(), o.Tool)
-	if err != nil {
-		t.Fatal(err)
+	bin := o.Bin
+	if bin == "" {
+		var err error
+		if bin, err = tools.Dir(context.Background(), o.Tool); err != nil {
+			t.Fatal(err)
+		}
 	}
 	dir := o.Dir
 	if dir == "" {
-		// Not t.TempDir: a socket's path may have 107 bytes only.
-		if dir, err = os.MkdirTemp("", "ctrd"); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { removeAll(t, dir) })
+		dir = NewDir(t)
 	}
 	d := &Daemon{Address: filepath.Join(dir, "c.sock"), Dir: dir, bin: bin, ended: make(chan struct{})}
 	config := filepath.Join(dir, "config.toml")
@@ -85,6 +87,20 @@ func Start(t testing.TB, o Options) *Daemon {
 	t.Cleanup(func() { d.stop(t) })
 	d.waitUntilItAnswers(t)
 	return d
+}
+
+// NewDir makes a folder for a daemon, and removes it with the test. What the
+// caller mounts in it he unmounts in a cleanup of his own, registered between
+// this call and Start.
+func NewDir(t testing.TB) string {
+	t.Helper()
+	// Not t.TempDir: a socket's path may have 107 bytes only.
+	dir, err := os.MkdirTemp("", "ctrd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { removeAll(t, dir) })
+	return dir
 }
 
 // config is the daemon's configuration: nothing of it lies in the host's
@@ -100,7 +116,7 @@ func (d *Daemon) config(o Options) string {
 	}
 	disabled = append(disabled, "io.containerd.nri.v1.nri", "io.containerd.internal.v1.tracing", "io.containerd.tracing.processor.v1.otlp")
 	version := 3
-	if strings.HasPrefix(o.Tool, "containerd-1") {
+	if o.Bin != "" || strings.HasPrefix(o.Tool, "containerd-1") {
 		version = 2
 	}
 	fmt.Fprintf(&b, "version = %d\nroot = %q\nstate = %q\n", version, filepath.Join(d.Dir, "root"), filepath.Join(d.Dir, "state"))

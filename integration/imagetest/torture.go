@@ -2,6 +2,7 @@ package imagetest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -13,6 +14,13 @@ func Torture() Image {
 	return Image{Layers: []Layer{
 		tortureNames(), tortureLinks(), tortureAttributes(), tortureMany(), tortureBelow(), tortureAbove(),
 	}}
+}
+
+// TortureOneLayer is what of Torture can stand in one layer, and a directory
+// that looks like what a filesystem has of its own.
+func TortureOneLayer() Image {
+	own := Layer{Dir("lost+found", 0o700)}
+	return Image{Layers: []Layer{slices.Concat(own, tortureNames(), tortureLinks(), tortureAttributes())}}
 }
 
 // tortureNames holds names and targets of any bytes and lengths.

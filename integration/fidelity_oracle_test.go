@@ -1,0 +1,141 @@
+package integration_test
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
+	"github.com/ctr-rootfs/ctr-rootfs/integration/listing"
+	"github.com/ctr-rootfs/ctr-rootfs/integration/tools"
+)
+
+// unpackedByUmoci describes an image as umoci, which shares no code with
+// containerd's unpacking, makes it of the layers.
+func unpackedByUmoci(t *testing.T, image imagetest.Image) listing.Listing {
+	t.Helper()
+	bin, err := tools.Dir(context.Background(), "umoci")
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := imagetest.Build("latest", image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	layout, bundle := filepath.Join(dir, "layout"), filepath.Join(dir, "bundle")
+	if err := content.WriteLayout(layout); err != nil {
+		t.Fatal(err)
+	}
+	command(t, nil, filepath.Join(bin, "umoci"), "unpack", "--image", layout+":latest", bundle)
+	l, err := listing.OfDir(filepath.Join(bundle, "rootfs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// exportedArchive describes an image as it is exported through the embedded
+// store, as it is.
+func exportedArchive(t *testing.T, image imagetest.Image) listing.Listing {
+	t.Helper()
+	return readTar(t, ctrRootfs(t, "export", "--store", filepath.Join(t.TempDir(), "store"), "--profile", "none",
+		"oci-archive:"+writeArchive(t, "", image)).stdout)
+}
+
+// TestExportIsWhatTheLayersSay compares an export with what umoci makes of the
+// same layers, entry by entry.
+func TestExportIsWhatTheLayersSay(t *testing.T) {
+	needsRoot(t)
+	for name, test := range map[string]struct {
+		image imagetest.Image
+		// changed are the directories that a layer changes without naming
+		// them: containerd gives them the time of the unpacking, umoci that of
+		// the layer below where there is one.
+		changed []string
+	}{
+		"standard": {standard(t), []string{"usr", "usr/share"}},
+		"torture":  {imagetest.Torture(), []string{"layered", "links", "unnamed", "unnamed/by", "unnamed/by/any"}},
+		"usr-etc":  {imagetest.UsrEtc(), nil},
+		"no layer": {imagetest.Image{}, nil},
+		"120":      {imagetest.ManyLayers(120), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			compared := func(l listing.Listing) listing.Listing {
+				return l.Edit(func(e *listing.Entry) bool {
+					if slices.Contains(test.changed, e.Path) {
+						e.Sec, e.Nsec = 0, 0
+					}
+					// umoci 0.6.0 drops extended attributes without a value.
+					for name, value := range e.Xattrs {
+						if value == "" {
+							delete(e.Xattrs, name)
+						}
+					}
+					return true
+				})
+			}
+			want := unpackedByUmoci(t, test.image)
+			if diff := listing.Diff(compared(want), compared(exportedArchive(t, test.image))); diff != "" {
+				t.Errorf("- umoci, + exported:\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestLostByUnpacking lists what the layers say and containerd's unpacking does
+// not keep: no view has it, so no export through a view can.
+func TestLostByUnpacking(t *testing.T) {
+	needsRoot(t)
+	const empty = " size=0 sha256=e3b0c44298fc1c14"
+	const netRaw = ` "security.capability"="\x01\x00\x00\x02\x00 \x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"`
+	f := func(rest string) string { return `"f" file 0644 0:0` + empty + rest + "\n" }
+	for _, lost := range imagetest.Lost() {
+		want, listed := map[string]struct{ layers, view string }{
+			// containerd sets such times as 0.
+			"time before 1970": {f(" time=-2.500000000"), f(" time=0.000000000")},
+			// What the layers say is 10413792000; the filesystem, where umoci
+			// unpacks, has no such time either.
+			"time after 2262": {"", f(" time=0.000000000")},
+			// It could make overlayfs hide or merge what it should not.
+			"trusted xattr": {f(` time=1614834367.000000000 "trusted.t"="1"`), f(" time=1614834367.000000000")},
+			// The root has no entry in an export.
+			"root directory": {f(" time=1614834367.000000000"), f(" time=1614834367.000000000")},
+			// The link's entry is chowned, which has Linux take the capability.
+			"capability before a link": {
+				`"f" file 0755 0:0` + empty + ` time=1614834367.000000000 group="f"` + netRaw + "\n" +
+					`"g" file 0755 0:0` + empty + ` time=1614834367.000000000 group="f"` + netRaw + "\n",
+				`"f" file 0755 0:0` + empty + ` time=1614834367.000000000 group="f"` + "\n" +
+					`"g" file 0755 0:0` + empty + ` time=1614834367.000000000 group="f"` + "\n",
+			},
+			// overlayfs has no mark for it.
+			"opaque root": {
+				`"g" file 0644 0:0` + empty + " time=1614834367.000000000\n",
+				f(" time=1614834367.000000000") + `"g" file 0644 0:0` + empty + " time=1614834367.000000000\n",
+			},
+		}[lost.Name]
+		if !listed {
+			t.Errorf("%s: the test does not say what is lost", lost.Name)
+		}
+		t.Run(lost.Name, func(t *testing.T) {
+			if got := exportedArchive(t, lost.Image).String(); got != want.view {
+				t.Errorf("exported:\n%swant:\n%s", got, want.view)
+			}
+			if got := unpackedByUmoci(t, lost.Image).String(); want.layers != "" && got != want.layers {
+				t.Errorf("umoci makes of the layers:\n%swant:\n%s", got, want.layers)
+			}
+		})
+	}
+}
+
+// TestTooLargeXattrs exports an image with more attributes on a file than a
+// header may hold, which containerd does not unpack.
+func TestTooLargeXattrs(t *testing.T) {
+	needsRoot(t)
+	folder := t.TempDir()
+	badInput{args: []string{
+		"export", "--store", filepath.Join(t.TempDir(), "store"), "-o", filepath.Join(folder, "out.tar"),
+		"oci-archive:" + writeArchive(t, "", imagetest.LargeXattrs()),
+	}, status: statusFailed, wants: []string{"image.tar"}}.check(t, folder)
+}
