@@ -27,7 +27,7 @@ const startDeadline = 60 * time.Second
 // them.
 const unified = "/sys/fs/cgroup/unified"
 
-// OldRunc is the name of Debian's runc, which is older than 1.2.
+// OldRunc is the name of Debian's runc, which is 1.1.5 on Debian 12.
 const OldRunc = "runc of Debian"
 
 // Runtime is one OCI runtime.
