@@ -1,0 +1,122 @@
+package integration_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ctr-rootfs/ctr-rootfs/integration/daemon"
+	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// of is an image with one file, for a machine of that architecture.
+func of(architecture string) imagetest.Image {
+	return imagetest.Image{
+		Platform: ispec.Platform{OS: "linux", Architecture: architecture},
+		Layers:   []imagetest.Layer{{imagetest.File("arch-"+architecture, 0o644, "")}},
+	}
+}
+
+// TestImages lists what a daemon has: several platforms, unpacked in two
+// snapshotters or none, layers that are there, were discarded, or never came.
+func TestImages(t *testing.T) {
+	d := daemon.Start(t, daemon.Options{})
+	d.Ctr(t, "images", "import", writeArchive(t, standardName, standard(t)))
+	ctrRootfs(t, "ls", "--address", d.Address, "--snapshotter", "native", standardName)
+	d.Ctr(t, "images", "import", "--no-unpack", "--all-platforms", writeArchive(t, "example.com/multi:1", of("s390x"), of("riscv64")))
+	d.Ctr(t, "images", "import", writeArchive(t, "example.com/discarded:1", churn(t)))
+	discardLayers(t, d, "example.com/discarded:1")
+
+	table := ctrRootfs(t, "images", "--address", d.Address).stdout
+	var rows [][]string
+	for line := range strings.Lines(string(table)) {
+		rows = append(rows, strings.Fields(line))
+	}
+	host := []string{"linux/" + runtime.GOARCH}
+	want := [][]string{
+		{"NAME", "PLATFORM", "UNPACKED", "LAYERS"},
+		{"example.com/discarded:1", host[0], "overlayfs", "discarded"},
+		{"example.com/multi:1", "linux/riscv64", "no", "kept"},
+		{"example.com/multi:1", "linux/s390x", "no", "kept"},
+		{standardName, host[0], "native,overlayfs", "kept"},
+	}
+	slices.SortFunc(rows[1:], func(a, b []string) int { return strings.Compare(strings.Join(a, " "), strings.Join(b, " ")) })
+	if !slices.EqualFunc(rows, want, slices.Equal) {
+		t.Errorf("got\n%s\nwant\n%v", table, want)
+	}
+
+	names := string(ctrRootfs(t, "images", "--address", d.Address, "-q").stdout)
+	if want := "example.com/discarded:1\nexample.com/multi:1\n" + standardName + "\n"; names != want {
+		t.Errorf("-q gave %q, want %q", names, want)
+	}
+
+	var got []string
+	decoder := json.NewDecoder(bytes.NewReader(ctrRootfs(t, "images", "--address", d.Address, "--json").stdout))
+	for decoder.More() {
+		var image struct {
+			Name, Digest, Platform, Layers string
+			Unpacked                       []string
+		}
+		if err := decoder.Decode(&image); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(image.Digest, "sha256:") {
+			t.Errorf("%s has the digest %q", image.Name, image.Digest)
+		}
+		unpacked := strings.Join(image.Unpacked, ",")
+		if image.Unpacked == nil {
+			t.Errorf("%s has null for a list", image.Name)
+		}
+		if unpacked == "" {
+			unpacked = "no"
+		}
+		got = append(got, strings.Join([]string{image.Name, image.Platform, unpacked, image.Layers}, " "))
+	}
+	slices.Sort(got)
+	for i, row := range rows[1:] {
+		if i >= len(got) || got[i] != strings.Join(row, " ") {
+			t.Errorf("--json gave %q, the table %q", got, rows[1:])
+			break
+		}
+	}
+
+	if empty := ctrRootfs(t, "images", "--address", d.Address, "-n", "empty", "--json").stdout; len(empty) != 0 {
+		t.Errorf("an empty namespace has %q", empty)
+	}
+}
+
+// TestImagesOfTheEmbeddedStore lists what was pulled, and not what came out of
+// an archive.
+func TestImagesOfTheEmbeddedStore(t *testing.T) {
+	needsRoot(t)
+	r := startRegistry(t, registryOptions{})
+	r.push(t, "standard:1", standard(t))
+	store := filepath.Join(t.TempDir(), "store")
+	ctrRootfs(t, "ls", "--store", store, r.host+"/standard:1")
+	ctrRootfs(t, "ls", "--store", store, "oci-archive:"+writeArchive(t, churnName, churn(t)))
+	table := string(ctrRootfs(t, "images", "--store", store).stdout)
+	lines := strings.Split(strings.TrimSpace(table), "\n")
+	if len(lines) != 2 || strings.Join(strings.Fields(lines[1]), " ") != r.host+"/standard:1 linux/"+runtime.GOARCH+" overlayfs kept" {
+		t.Errorf("it lists\n%s", table)
+	}
+}
+
+// discardLayers removes an image's layer blobs, as CRI does when it has
+// unpacked them.
+func discardLayers(t *testing.T, d *daemon.Daemon, name string) {
+	t.Helper()
+	content, err := imagetest.Build(name, churn(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for digest, blob := range content.Blobs {
+		if !bytes.HasPrefix(blob, []byte("{")) {
+			d.Ctr(t, "content", "remove", digest.String())
+		}
+	}
+}
