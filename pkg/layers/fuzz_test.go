@@ -1,6 +1,8 @@
 package layers
 
 import (
+	"bytes"
+	"math/rand/v2"
 	"strings"
 	"testing"
 )
@@ -52,14 +54,31 @@ func FuzzBlob(f *testing.F) {
 	})
 }
 
-// FuzzMerge takes its bytes as choices of the generator of random images, so
-// that coverage, and not chance, leads to new ones.
-func FuzzMerge(f *testing.F) {
-	for seed := range uint64(20) {
-		f.Add(seed)
+// choices gives the fuzzer's bytes to the generator of random images, so that
+// coverage, and not only chance, leads to new ones.
+type choices struct {
+	bytes []byte
+	rand.Source
+}
+
+// Uint64 has a choice in its highest byte: that is what a small IntN goes by.
+func (c *choices) Uint64() uint64 {
+	random := c.Source.Uint64()
+	if len(c.bytes) == 0 {
+		return random
 	}
-	f.Fuzz(func(t *testing.T, seed uint64) {
-		layers := randomImage(seed, asSpec)
+	next := c.bytes[0]
+	c.bytes = c.bytes[1:]
+	return uint64(next)<<56 | random>>8
+}
+
+// FuzzMerge compares with the plain model.
+func FuzzMerge(f *testing.F) {
+	for seed := range byte(20) {
+		f.Add(bytes.Repeat([]byte{seed * 13, seed}, 100))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		layers := imageOf(&choices{data, rand.NewPCG(0, 0)}, asSpec)
 		tree, err := openImage(t, Options{}, tarsOf(layers)...)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, script(layers))
