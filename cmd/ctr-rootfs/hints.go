@@ -73,6 +73,8 @@ func hintFor(err error) string {
 		changed   *changedError
 
 		incomplete *snapshot.IncompleteError
+		discarded  *snapshot.DiscardedError
+		spool      *snapshot.SpoolError
 	)
 	switch {
 	case errors.As(err, &socket):
@@ -85,6 +87,10 @@ func hintFor(err error) string {
 		return "leave out --pull never to pull it"
 	case errors.As(err, &incomplete):
 		return "leave out --pull never to pull it"
+	case errors.As(err, &discarded):
+		return "use --via view where the image is unpacked, or --pull always to pull them again"
+	case errors.As(err, &spool):
+		return "choose a folder with room by --spool DIR"
 	case errors.As(err, &content):
 		return contentHint(content)
 	case errors.As(err, &reference):

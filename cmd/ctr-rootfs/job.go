@@ -20,8 +20,7 @@ type opened struct {
 	source string
 	view   *snapshot.View
 	tree   *shownTree
-	// live tells what changed meanwhile; nil where nothing can.
-	live *export.LiveTree
+	base   base
 	// latest is the time of what this tool makes itself.
 	latest time.Time
 }
@@ -87,15 +86,15 @@ func (j job) use(ctx context.Context, source string, fn func(context.Context, *o
 		return err
 	}
 	latest := j.tree.latest(view.Image.Config.Created)
-	base, live, err := baseTree(view)
+	base, err := j.store.baseTree(ctx, view, latest)
 	if err != nil {
-		return joined(err, undo())
+		return joined(causeOf(ctx, err), undo())
 	}
 	tree, err := j.tree.shown(base, latest)
 	if err != nil {
 		return joined(err, base.Close(), undo())
 	}
-	err = fn(ctx, &opened{source: source, view: view, tree: tree, live: live, latest: latest})
+	err = fn(ctx, &opened{source: source, view: view, tree: tree, base: base, latest: latest})
 	return joined(causeOf(ctx, err), tree.Close(), undo())
 }
 

@@ -21,23 +21,6 @@ func newLiveFlags(flags *pflag.FlagSet) *liveFlags {
 	return f
 }
 
-// baseTree gives the tree of an opened root as it is, without what the
-// snapshotter put there, and with its owners as its own processes see them. live is nil where nobody writes to it.
-func baseTree(view *snapshot.View) (tree export.Tree, live *export.LiveTree, err error) {
-	if view.Live {
-		if live, err = export.NewLiveTree(view.Root); err != nil {
-			return nil, nil, err
-		}
-		tree = live
-	} else {
-		tree = export.NewDirTree(view.Root)
-	}
-	if len(view.Foreign) > 0 {
-		tree = export.Omit(tree, view.Foreign)
-	}
-	return export.Owners(tree, idMaps(view.UIDs), idMaps(view.GIDs)), live, nil
-}
-
 func idMaps(mappings []rspec.LinuxIDMapping) []export.IDMap {
 	var maps []export.IDMap
 	for _, m := range mappings {

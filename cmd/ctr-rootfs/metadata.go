@@ -129,8 +129,8 @@ func describe(o *opened, r export.Report, t *target) metadata {
 	if o.view.Container != nil {
 		m.Container = o.view.Container.ID
 	}
-	if o.live != nil {
-		m.Changed, m.Changes = o.live.Changes()
+	if o.base.live != nil {
+		m.Changed, m.Changes = o.base.live.Changes()
 	}
 	return m
 }
@@ -160,11 +160,18 @@ func unwanted(o *opened) []metadataLeftOut {
 	return left
 }
 
-// foreign is what the root has and the image has not.
+// foreign is what the snapshotter's filesystem has of its own, and what no
+// filesystem would have of the image.
 func foreign(o *opened) []metadataLeftOut {
 	var left []metadataLeftOut
 	for _, path := range o.view.Foreign {
 		left = append(left, metadataLeftOut{Path: path, Count: 1, Why: "the snapshotter's filesystem has it of its own"})
+	}
+	if o.base.layers == nil {
+		return left
+	}
+	if n := o.base.layers.Report().Xattrs; n > 0 {
+		left = append(left, metadataLeftOut{Count: n, Why: "extended attributes that no Linux filesystem takes"})
 	}
 	return left
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/containerd/v2/core/content"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -84,5 +85,9 @@ func (d *daemon) acquire(context.Context) (*session, error) {
 }
 
 func (d *daemon) release(context.Context, *session) error { return nil }
+
+func (d *daemon) blobs() (content.Provider, bool, error) {
+	return d.client.ContentStore(), false, nil
+}
 
 func (d *daemon) close() error { return d.client.Close() }

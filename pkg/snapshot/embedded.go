@@ -11,6 +11,7 @@ import (
 	"time"
 
 	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/metadata"
 	"github.com/containerd/containerd/v2/plugins/content/local"
 	bolt "go.etcd.io/bbolt"
@@ -85,7 +86,7 @@ func (e *embedded) open(ctx context.Context) (_ *session, err error) {
 			err = errors.Join(err, closeAll(undo))
 		}
 	}()
-	blobs, err := local.NewStore(filepath.Join(e.dir, "content"))
+	blobs, err := local.NewStore(e.contentDir())
 	if err != nil {
 		return nil, err
 	}
@@ -141,6 +142,18 @@ func (e *embedded) release(_ context.Context, s *session) error {
 	}
 	return nil
 }
+
+// blobs gives the content store alone, whose files need no lock: a lease keeps
+// those that are read.
+func (e *embedded) blobs() (content.Provider, bool, error) {
+	store, err := local.NewStore(e.contentDir())
+	if err != nil {
+		return nil, false, &StoreError{Dir: e.dir, Err: err}
+	}
+	return store, true, nil
+}
+
+func (e *embedded) contentDir() string { return filepath.Join(e.dir, "content") }
 
 func (e *embedded) close() error { return nil }
 

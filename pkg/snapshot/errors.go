@@ -139,6 +139,19 @@ func (e *ContentError) Error() string {
 
 func (e *ContentError) Unwrap() []error { return []error{e.Err, ErrNotFound} }
 
+// DiscardedError says that layers of an image are not in the store, though its
+// snapshots may be.
+type DiscardedError struct {
+	Image string
+	Err   error
+}
+
+func (e *DiscardedError) Error() string {
+	return fmt.Sprintf("reading the layers of image %q: %v", e.Image, e.Err)
+}
+
+func (e *DiscardedError) Unwrap() []error { return []error{e.Err, ErrNotFound} }
+
 // IncompleteError says that an image is named in the store without the
 // manifest or config for the platform, and that it was not to be pulled.
 type IncompleteError struct {

@@ -106,14 +106,19 @@ func (s *Store) elsewhere(ctx context.Context, sess *session, src Source) error 
 }
 
 // pull fetches the image into the store, unpacking each layer beside the
-// download of the next. The name is given last: a pull that fails leaves
-// none. The documents come before the layers, so that nothing is fetched of an
-// image that does not have the platform.
+// download of the next unless the layers alone are wanted. The name is given
+// last: a pull that fails leaves none. The documents come before the layers,
+// so that nothing is fetched of an image that does not have the platform.
 func (s *Store) pull(ctx context.Context, sess *session, req Request, want wanted) (*Image, error) {
 	s.opts.Notify(fmt.Sprintf("pulling %s for %s into %s", req.Source.Name, want.text, s.opts.Location))
-	name, err := s.snapshotter(ctx, sess)
-	if err != nil {
-		return nil, err
+	options := []containerd.RemoteOpt{containerd.WithPlatformMatcher(want.match)}
+	snapshotter := ""
+	if req.Via != ViaLayers {
+		var err error
+		if snapshotter, err = s.snapshotter(ctx, sess); err != nil {
+			return nil, err
+		}
+		options = append(options, containerd.WithPullUnpack, containerd.WithPullSnapshotter(snapshotter))
 	}
 	store := sess.client.ContentStore()
 	remote := req.Registry.remote(ctx, s.opts.Notify)
@@ -125,13 +130,9 @@ func (s *Store) pull(ctx context.Context, sess *session, req Request, want wante
 	if err != nil {
 		return nil, err
 	}
-	stop := s.watch(ctx, sess, image, name)
+	stop := s.watch(ctx, sess, image, snapshotter)
 	defer stop()
-	_, err = sess.client.Pull(ctx, req.Source.Name,
-		containerd.WithResolver(remote),
-		containerd.WithPlatformMatcher(want.match),
-		containerd.WithPullUnpack,
-		containerd.WithPullSnapshotter(name))
+	_, err = sess.client.Pull(ctx, req.Source.Name, append(options, containerd.WithResolver(remote))...)
 	if err != nil {
 		return nil, failed(ctx, remote, store, &PullError{Image: req.Source.Name, Err: err})
 	}

@@ -60,13 +60,13 @@ func (s *Store) watch(ctx context.Context, sess *session, image *Image, snapshot
 type watcher struct {
 	sess        *session
 	image       *Image
-	snapshotter string
-	unpacked    int // layers, from the lowest
+	snapshotter string // empty where nothing is unpacked
+	unpacked    int    // layers, from the lowest
 }
 
 func (w *watcher) step(ctx context.Context) Step {
 	fetched, total := w.fetched(ctx)
-	if fetched < total {
+	if fetched < total || w.snapshotter == "" {
 		return Step{Stage: StagePulling, Unit: "bytes", Done: fetched, Total: total}
 	}
 	ids := w.image.Config.RootFS.DiffIDs

@@ -68,6 +68,9 @@ func (s Source) DefaultNamespace() string {
 	return namespaces.Default
 }
 
+// IsImage says whether Source is made of layers, as images are.
+func (s Source) IsImage() bool { return s.Kind == ImageName || s.InArchive() }
+
 // Exists says whether the file or directory of an archive is there; the other
 // kinds are the store's to find. It saves making a store for nothing.
 func (s Source) Exists() error {

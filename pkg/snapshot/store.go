@@ -7,6 +7,7 @@ import (
 	"time"
 
 	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/mount"
 	"github.com/containerd/containerd/v2/defaults"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
@@ -45,6 +46,9 @@ type Store struct {
 type backend interface {
 	acquire(ctx context.Context) (*session, error)
 	release(ctx context.Context, s *session) error
+	// blobs can be read outside of a session, too; inPlace says that they are
+	// files of this host.
+	blobs() (_ content.Provider, inPlace bool, _ error)
 	close() error
 }
 

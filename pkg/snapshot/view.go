@@ -26,6 +26,8 @@ type Request struct {
 	Registry Registry
 	// Stdin is read where Source names "-".
 	Stdin io.Reader
+	// Via is ViaView or ViaLayers for an image; where it is empty, ViaView.
+	Via Via
 	// SpoolDir is where an archive is written out that cannot be read where it
 	// lies; the directory for temporary files where it is empty.
 	SpoolDir string
@@ -34,10 +36,11 @@ type Request struct {
 // Via says how a root is read.
 type Via string
 
-// The values of Via: a view of an image or committed snapshot, an active
-// snapshot read-only, or the root that a container's task sees.
+// The values of Via: a view of an image or committed snapshot, the layers of an
+// image, an active snapshot read-only, or the root that a container's task sees.
 const (
 	ViaView     Via = "view"
+	ViaLayers   Via = "layers"
 	ViaSnapshot Via = "snapshot"
 	ViaTask     Via = "task"
 )
@@ -60,8 +63,10 @@ type View struct {
 	// Key names the lease, and the view under it where one was taken.
 	Key string
 	// Root is the root directory; everything is to be opened below it. It is
-	// the caller's to close, before Close.
+	// the caller's to close, before Close; nil where Via is ViaLayers.
 	Root *os.File
+	// Layers are the image's, the lowest first, where Via is ViaLayers.
+	Layers []Layer
 	// Foreign lists the names in Root that are not the image's: the filesystem
 	// that the snapshotter made for it has them of its own.
 	Foreign []string
@@ -69,9 +74,11 @@ type View struct {
 	// not known, or Options.Progress is nil.
 	Size int64
 
-	store  *Store
+	store  *Store // nil for an archive that is read by its layers
 	source Source
-	lease  leases.Lease
+	// archive is what such layers lie in.
+	archive collection
+	lease   leases.Lease
 	// activated says that the daemon's mount manager holds mounts for us.
 	activated bool
 	// paused is the container whose task we hold still.
@@ -94,7 +101,7 @@ func (s *Store) View(ctx context.Context, req Request) (*View, error) {
 	v := &View{Image: &Image{}, Key: key, store: s, source: req.Source}
 	err = s.with(ctx, func(ctx context.Context, sess *session) error {
 		err := v.open(ctx, sess, req, want)
-		if err == nil {
+		if err == nil && v.Root != nil {
 			err = v.findForeign()
 		}
 		if err != nil {
@@ -113,6 +120,9 @@ func (s *Store) View(ctx context.Context, req Request) (*View, error) {
 // Close lets a paused task go on, and removes the view and its lease, also
 // where ctx has ended: it has a deadline of its own.
 func (v *View) Close(ctx context.Context) error {
+	if v.archive != nil {
+		return v.archive.close()
+	}
 	ctx, cancel := undoing(ctx)
 	defer cancel()
 	return v.store.with(ctx, v.undo)
@@ -139,6 +149,9 @@ func (v *View) open(ctx context.Context, sess *session, req Request, want wanted
 		return v.openSnapshot(ctx, sess)
 	case ContainerID, PodName:
 		return v.openContainer(ctx, sess, req, want)
+	}
+	if req.Via == ViaLayers {
+		return v.openLayers(ctx, sess, req, want)
 	}
 	return v.openImage(ctx, sess, req, want)
 }

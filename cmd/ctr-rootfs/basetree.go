@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/layers"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
+)
+
+// base is the tree of an opened root as it is, before any flag changes it.
+type base struct {
+	export.Tree
+	// live is set where somebody may write to the tree meanwhile.
+	live *export.LiveTree
+	// layers is set where the tree is merged from an image's layers.
+	layers *layers.Tree
+}
+
+// baseTree gives the tree of a view, without what the snapshotter put there,
+// and with its owners as its own processes see them. implied is the time of
+// directories that no layer names.
+func (f *storeFlags) baseTree(ctx context.Context, view *snapshot.View, implied time.Time) (b base, err error) {
+	switch {
+	case view.Via == snapshot.ViaLayers:
+		b.layers, err = layers.Open(ctx, f.layersOf(view), layers.Options{SpoolDir: f.spool, Implied: implied})
+		b.Tree = b.layers
+		return b, err
+	case view.Live:
+		if b.live, err = export.NewLiveTree(view.Root); err != nil {
+			return b, err
+		}
+		b.Tree = b.live
+	default:
+		b.Tree = export.NewDirTree(view.Root)
+	}
+	if len(view.Foreign) > 0 {
+		b.Tree = export.Omit(b.Tree, view.Foreign)
+	}
+	b.Tree = export.Owners(b.Tree, idMaps(view.UIDs), idMaps(view.GIDs))
+	return b, nil
+}
+
+// layersOf gives a view's layers to pkg/layers, and watches how far they are
+// read.
+func (f *storeFlags) layersOf(view *snapshot.View) []layers.Layer {
+	read := newReadProgress(view.Layers, f.step())
+	var all []layers.Layer
+	for _, l := range view.Layers {
+		all = append(all, layers.Layer{
+			Descriptor: l.Descriptor,
+			DiffID:     l.DiffID,
+			Open: func(ctx context.Context) (layers.Blob, error) {
+				blob, err := l.Open(ctx)
+				if err != nil {
+					return nil, err
+				}
+				return read.watch(blob), nil
+			},
+			InPlace: l.InPlace,
+		})
+	}
+	return all
+}

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"sync/atomic"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
+)
+
+// readProgress tells how much of an image's layers was read.
+type readProgress struct {
+	tell  func(snapshot.Step)
+	total int64
+	done  atomic.Int64
+}
+
+func newReadProgress(layers []snapshot.Layer, tell func(snapshot.Step)) *readProgress {
+	p := &readProgress{tell: tell}
+	for _, l := range layers {
+		p.total += l.Descriptor.Size
+	}
+	return p
+}
+
+// watch counts what is read of a blob, until all of it was: what is read of it
+// later are files.
+func (p *readProgress) watch(blob snapshot.Blob) snapshot.Blob {
+	if p.tell == nil {
+		return blob
+	}
+	return &watchedBlob{Blob: blob, progress: p}
+}
+
+type watchedBlob struct {
+	snapshot.Blob
+	progress *readProgress
+}
+
+func (b *watchedBlob) ReadAt(data []byte, at int64) (int, error) {
+	n, err := b.Blob.ReadAt(data, at)
+	p := b.progress
+	if done := p.done.Add(int64(n)); done-int64(n) < p.total {
+		p.tell(snapshot.Step{Stage: snapshot.StageReading, Unit: "bytes", Done: min(done, p.total), Total: p.total})
+	}
+	return n, err
+}

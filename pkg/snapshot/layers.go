@@ -1,0 +1,97 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// Layer is a layer of an image that is read as it is, without unpacking.
+type Layer struct {
+	Descriptor ispec.Descriptor
+	// DiffID is the digest of the uncompressed tar, as the config has it.
+	DiffID digest.Digest
+	// Open gives the blob, whose digest nobody has verified; the caller closes
+	// it before the View.
+	Open func(context.Context) (Blob, error)
+	// InPlace says that the blob lies in a file of this host.
+	InPlace bool
+}
+
+// Blob is the bytes of a layer.
+type Blob interface {
+	io.ReaderAt
+	io.Closer
+	Size() int64
+}
+
+// OpenArchive opens an image of an archive or layout by its layers: it needs no
+// store and no privilege. Of o only Progress counts. The caller closes the view.
+func OpenArchive(ctx context.Context, req Request, o Options) (*View, error) {
+	want, err := platform(req.Platform)
+	if err != nil {
+		return nil, err
+	}
+	c, err := openCollection(ctx, req, o.Progress)
+	if err != nil {
+		return nil, asArchive(ctx, req.Source, err)
+	}
+	image, err := chosen(ctx, c, req.Source, want)
+	if err != nil {
+		return nil, asArchive(ctx, req.Source, errors.Join(err, c.close()))
+	}
+	v := &View{Image: image, Via: ViaLayers, source: req.Source, archive: c}
+	v.Layers = layersOf(image, func(ctx context.Context, desc ispec.Descriptor) (content.ReaderAt, error) {
+		return c.ReaderAt(ctx, desc)
+	}, true)
+	return v, nil
+}
+
+// openLayers finds the blobs of a named image, which is pulled before where
+// that is to be done, but not unpacked.
+func (v *View) openLayers(ctx context.Context, sess *session, req Request, want wanted) error {
+	ctx, err := v.hold(ctx, sess, nil)
+	if err != nil {
+		return err
+	}
+	if v.Image, err = v.store.named(ctx, sess, req, want); err != nil {
+		return err
+	}
+	v.Via = ViaLayers
+	for i, layer := range v.Image.Layers {
+		_, err := sess.client.ContentStore().Info(ctx, layer.Digest)
+		if errdefs.IsNotFound(err) {
+			return &DiscardedError{Image: v.Image.Name, Err: fmt.Errorf("layer %d: %w", i, err)}
+		}
+		if err != nil {
+			return fmt.Errorf("looking for layer %d of %q: %w", i, v.Image.Name, err)
+		}
+	}
+	blobs, inPlace, err := v.store.backend.blobs()
+	if err != nil {
+		return err
+	}
+	v.Layers = layersOf(v.Image, func(ctx context.Context, desc ispec.Descriptor) (content.ReaderAt, error) {
+		return blobs.ReaderAt(v.store.inNamespace(ctx), desc)
+	}, inPlace)
+	return nil
+}
+
+func layersOf(image *Image, open func(context.Context, ispec.Descriptor) (content.ReaderAt, error), inPlace bool) []Layer {
+	var all []Layer
+	for i, desc := range image.Layers {
+		all = append(all, Layer{
+			Descriptor: desc,
+			DiffID:     image.Config.RootFS.DiffIDs[i],
+			Open:       func(ctx context.Context) (Blob, error) { return open(ctx, desc) },
+			InPlace:    inPlace,
+		})
+	}
+	return all
+}
