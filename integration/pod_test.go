@@ -68,19 +68,27 @@ type pod struct {
 	config    string
 	name      object // the labels that name it
 	directory string
+	// namespaces are the sandbox's options, which its containers repeat.
+	namespaces object
 }
 
 // startPod starts a pod's sandbox as a kubelet would, on the host's network.
 func (n *node) startPod(t *testing.T, namespace, name string) *pod {
 	t.Helper()
-	p := &pod{node: n, directory: t.TempDir(), name: object{
+	return n.startPodIn(t, namespace, name, object{"network": 2})
+}
+
+// startPodIn starts a pod's sandbox with the namespaces that options name.
+func (n *node) startPodIn(t *testing.T, namespace, name string, options object) *pod {
+	t.Helper()
+	p := &pod{node: n, directory: t.TempDir(), namespaces: options, name: object{
 		"io.kubernetes.pod.namespace": namespace, "io.kubernetes.pod.name": name, "io.kubernetes.pod.uid": namespace + "-" + name,
 	}}
 	p.config = p.write(t, "sandbox.json", object{
 		"metadata":      object{"name": name, "namespace": namespace, "uid": namespace + "-" + name, "attempt": 1},
 		"labels":        p.name,
 		"log_directory": p.directory,
-		"linux":         object{"security_context": object{"namespace_options": object{"network": 2}}},
+		"linux":         object{"security_context": object{"namespace_options": options}},
 	})
 	p.id = n.cri(t, "runp", p.config)
 	t.Cleanup(func() { n.cri(t, "rmp", "--force", p.id) })
@@ -101,6 +109,7 @@ func (p *pod) startContainer(t *testing.T, name, text string, attempt int) strin
 		"image":    object{"image": churnName},
 		"args":     []string{"/data/written", text},
 		"log_path": name + ".log",
+		"linux":    object{"security_context": object{"namespace_options": p.namespaces}},
 	})
 	id := p.node.cri(t, "create", "--no-pull", p.id, config, p.config)
 	p.node.cri(t, "start", id)
@@ -217,4 +226,36 @@ func TestPodRestarts(t *testing.T) {
 	if got := strings.Join(spec.Process.Args, " "); got != "/churn /data/written second" || spec.Annotations["io.kubernetes.cri.sandbox-name"] != "web" {
 		t.Errorf("its own spec has the args %q and the annotations %v", got, spec.Annotations)
 	}
+}
+
+// TestPodUserNamespace exports a pod whose ids are others on the host: a
+// running one with its owners mapped back, a stopped one not at all, since half
+// of its owners are shifted on disk and half by its mount.
+func TestPodUserNamespace(t *testing.T) {
+	n := startNode(t)
+	if err := os.Chmod(n.Dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	mapping := func(host int) []object {
+		return []object{{"container_id": 0, "host_id": host, "length": 65536}}
+	}
+	web := n.startPodIn(t, "default", "web", object{
+		"network": 2, "userns_options": object{"mode": 0, "uids": mapping(100000), "gids": mapping(200000)},
+	})
+	id := web.startContainer(t, "app", "shifted", 0)
+	l := exported(t, n.Daemon, "pod:web")
+	if !strings.Contains(l.String(), `"data/written" file`) {
+		t.Errorf("it has no data/written:\n%s", l)
+	}
+	for _, e := range l {
+		if e.UID != 0 || e.GID != 0 {
+			t.Errorf("running: %s", e)
+		}
+	}
+	n.cri(t, "stop", "--timeout", "0", id)
+	o := invocation{args: []string{"ls", "--address", n.Address, "pod:web"}}.run(t)
+	if o.status != 1 {
+		t.Errorf("stopped: exit status %d\n%s", o.status, o.stdout)
+	}
+	checkError(t, o.stderr, "owners are shifted by its container's id-mapped mount", "while it runs")
 }
