@@ -32,7 +32,7 @@ deps:
 
 .PHONY: tools
 tools: ## Build the daemons and runtimes that the tests drive (once, into .cache)
-	@for tool in containerd containerd-1.7 runc; do integration/tools/build $$tool >/dev/null || exit 1; done
+	@for tool in containerd containerd-1.7 runc registry crictl; do integration/tools/build $$tool >/dev/null || exit 1; done
 
 .PHONY: lint
 lint: ## Run go vet and golangci-lint over both modules

@@ -84,6 +84,8 @@ func (i invocation) command() *exec.Cmd {
 			cmd.Env = append(cmd.Env, pair)
 		}
 	}
+	// A binary built with -race sleeps a second before it exits, else.
+	cmd.Env = append(cmd.Env, "GORACE=atexit_sleep_ms=0")
 	cmd.Env = append(cmd.Env, i.env...)
 	return cmd
 }
