@@ -67,6 +67,9 @@ func (x *index) setAttributes(i *inode, h *tar.Header) error {
 			return err
 		}
 	}
+	if i.kind != 0 { // a pending link's mode is not yet that of the list's inode
+		i.settleACL()
+	}
 	return nil
 }
 
@@ -86,13 +89,15 @@ func (x *index) addXattr(i *inode, name, value string) error {
 }
 
 // holds reports whether an object can have an attribute on Linux at all
-// (xattr(7)): no namespace but four is known, and "user." ones are for files and
-// directories. containerd passes over the others, so a view has them neither.
+// (xattr(7)): no namespace but four is known, "user." ones are for files and
+// directories, "system." ones are access control lists. containerd passes over the others, so a view has them neither.
 func holds(kind export.Type, name string) bool {
 	namespace, _, _ := strings.Cut(name, ".")
 	switch namespace {
-	case "security", "system", "trusted":
+	case "security", "trusted":
 		return true
+	case "system":
+		return (name == aclAccess || name == aclDefault) && kind != export.Symlink
 	case "user":
 		// An unsettled link is of no kind yet: see settle.
 		return kind == export.Regular || kind == export.Directory || kind == 0

@@ -120,13 +120,21 @@ type Report struct {
 // file's; a name repeated in one layer counts as it stands last; PAX global
 // headers say nothing; "SCHILY.xattr." names are taken as they are.
 //
+// A directory has Options.Implied as its time where its uppermost layer makes or
+// hides something in it and has no entry of its own for it; such an entry's time
+// holds, wherever it stands in its layer.
+//
 // It keeps what that unpacking loses: times before 1970 and after 2262,
-// "trusted." xattrs, the root's metadata, a capability under a later link,
-// attributes of children of a directory with a default ACL. It reads what that
-// refuses: hard links to lower layers and to later entries, a whiteout beside a
-// new entry of its name (which hides only what is below), an opaque root, GNU
-// sparse and contiguous files, long paths. A 0:0 character device is a device
-// and overlayfs's xattrs are xattrs: neither hides anything below it.
+// "trusted." xattrs, the root's metadata, a capability under a later link, an
+// opaque root, a whiteout before a directory of its name, a 0:0 character device
+// (overlayfs takes it for a whiteout; here neither that nor overlayfs's own
+// xattrs hide anything). It has not what that unpacking adds: ACLs inherited
+// from a directory's default one, an earlier directory entry's time on what
+// replaces it in its layer, the directories of a global header's name.
+//
+// It reads what that refuses: hard links to lower layers and to later entries, a
+// whiteout beside a new entry of its name (which hides only what is below), GNU
+// sparse and contiguous files, long paths.
 func Open(ctx context.Context, layers []Layer, o Options) (*Tree, error) {
 	q, sp := newQuota(o), newSpool(o.SpoolDir)
 	indexes, err := indexAll(ctx, layers, o.Workers, q, sp)

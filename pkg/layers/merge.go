@@ -120,6 +120,7 @@ func (i *inode) takeAttributes(link *inode) {
 			i.setXattr(attr)
 		}
 	}
+	i.settleACL()
 }
 
 func replaceInodes(dir *node, by map[*inode]*inode) {
@@ -255,6 +256,7 @@ func adopt(n *node, belowParent, below []place) {
 		}
 	}
 	if n.dir.named {
+		to.settleACL()
 		return
 	}
 	to.mode, to.uid, to.gid = from.mode, from.uid, from.gid

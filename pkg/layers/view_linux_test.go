@@ -33,6 +33,33 @@ func TestSameAsView(t *testing.T) {
 	}
 }
 
+// TestACLsAsView: the mode and an access control list say the same to Linux,
+// whatever a layer says.
+func TestACLsAsView(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("SKIPPED: unpacking owners, and mounting an overlay, need root")
+	}
+	const (
+		userObj = "\x01\x00\x07\x00\xff\xff\xff\xff"
+		user    = "\x02\x00\x05\x00\xe8\x03\x00\x00"
+		group   = "\x04\x00\x07\x00\xff\xff\xff\xff"
+		mask    = "\x10\x00\x07\x00\xff\xff\xff\xff"
+		other   = "\x20\x00\x07\x00\xff\xff\xff\xff"
+		head    = "\x02\x00\x00\x00"
+		full    = head + userObj + user + group + mask + other
+		minimal = head + userObj + group + other
+	)
+	compareWithView(t, []layer{
+		{
+			file("full", "1").xattr(aclAccess, full), file("minimal", "2").xattr(aclAccess, minimal), file("empty", "3").xattr(aclAccess, head),
+			dir("d", 0o711).xattr(aclAccess, full).xattr("user.a", "1"), fifo("p").xattr(aclAccess, full), symlink("s", "full").xattr(aclAccess, full),
+			dir("default", 0o700).xattr(aclDefault, minimal), file("linked", "4").xattr(aclAccess, full), link("link", "linked").own(1, 1),
+			file("unknown", "5").xattr("system.other", "6"),
+		},
+		{file("d/f", ""), dir("d", 0o750)},
+	})
+}
+
 func compareWithView(t *testing.T, layers []layer) {
 	tars := tarsOf(layers)
 	view, err := unpackView(t, tars)
