@@ -104,6 +104,8 @@ func TestSameBytesFromEveryStore(t *testing.T) {
 		for _, snapshotter := range []string{"overlayfs", "btrfs", "blockfile", "erofs", "native"} {
 			t.Run(snapshotter, func(t *testing.T) { compareAll(t, d, snapshotter, all) })
 		}
+		t.Run("native loses", func(t *testing.T) { nativeLoses(t, d) })
+		t.Run("erofs refuses", func(t *testing.T) { erofsRefuses(t, d) })
 	})
 	t.Run("containerd 1.7", func(t *testing.T) {
 		d := daemon.Start(t, daemon.Options{Tool: "containerd-1.7"})
@@ -136,9 +138,8 @@ func compareAll(t *testing.T, d *daemon.Daemon, snapshotter string, all []subjec
 }
 
 // snapshotterHolds says which images a snapshotter keeps as they are. native
-// copies the parent's tree and loses on the way, see
-// TestNativeIsWhatItsSnapshotHolds; erofs holds no torture, see
-// TestErofsRefusesTorture.
+// copies the parent's tree and loses on the way, see nativeLoses; erofs holds no
+// torture, see erofsRefuses.
 func snapshotterHolds(snapshotter, image string) bool {
 	switch snapshotter {
 	case "native":

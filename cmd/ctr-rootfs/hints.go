@@ -62,6 +62,7 @@ func hintFor(err error) string {
 		platform  *snapshot.PlatformError
 		missing   *snapshot.MissingError
 		content   *snapshot.ContentError
+		unpack    *snapshot.UnpackError
 		reference *snapshot.ReferenceError
 		sn        *snapshot.SnapshotterError
 		store     *snapshot.StoreError
@@ -93,6 +94,8 @@ func hintFor(err error) string {
 		return "choose a folder with room by --spool DIR"
 	case errors.As(err, &content):
 		return contentHint(content)
+	case errors.As(err, &unpack):
+		return unpackHint(unpack)
 	case errors.As(err, &reference):
 		return "name one of them behind the path, as PATH:NAME"
 	case errors.As(err, &sn):
@@ -122,6 +125,15 @@ func contentHint(e *snapshot.ContentError) string {
 		return fmt.Sprintf("use --snapshotter %s, or --pull always to pull them again", e.Others[0])
 	}
 	return "use --pull always to pull them again"
+}
+
+// unpackHint knows the filesystem that holds less than Linux does: mkfs.erofs
+// says only that something is missing.
+func unpackHint(e *snapshot.UnpackError) string {
+	if e.Snapshotter == "erofs" {
+		return "a layer may have what mkfs.erofs cannot hold: use another --snapshotter"
+	}
+	return ""
 }
 
 func pullHint(e *snapshot.PullError) string {

@@ -23,6 +23,12 @@ func TortureOneLayer() Image {
 	return Image{Layers: []Layer{slices.Concat(own, tortureNames(), tortureLinks(), tortureAttributes())}}
 }
 
+// TortureChanges is what of Torture a later layer takes back or changes, small
+// enough for a snapshotter that copies every layer.
+func TortureChanges() Image {
+	return Image{Layers: []Layer{tortureLinks(), tortureAttributes(), tortureBelow(), tortureAbove()}}
+}
+
 // tortureNames holds names and targets of any bytes and lengths.
 func tortureNames() Layer {
 	l := Layer{Dir("names", 0o755)}

@@ -152,6 +152,21 @@ func (e *DiscardedError) Error() string {
 
 func (e *DiscardedError) Unwrap() []error { return []error{e.Err, ErrNotFound} }
 
+// UnpackError says why containerd could not unpack an image for a snapshotter.
+type UnpackError struct {
+	Image, Snapshotter string
+	Err                error
+}
+
+// Error has containerd's words on one line: they may quote what a program that
+// it called, such as mkfs.erofs, said on several.
+func (e *UnpackError) Error() string {
+	why := strings.Join(strings.Fields(e.Err.Error()), " ")
+	return fmt.Sprintf("unpacking image %q for snapshotter %q: %s", e.Image, e.Snapshotter, why)
+}
+
+func (e *UnpackError) Unwrap() error { return e.Err }
+
 // IncompleteError says that an image is named in the store without the
 // manifest or config for the platform, and that it was not to be pulled.
 type IncompleteError struct {

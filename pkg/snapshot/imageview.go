@@ -57,7 +57,7 @@ func (v *View) prepare(ctx context.Context, sess *session) ([]mount.Mount, error
 		if errdefs.IsNotFound(err) {
 			return nil, v.unpackable(ctx, sess, err)
 		}
-		return nil, fmt.Errorf("unpacking image %q: %w", v.Image.Name, err)
+		return nil, &UnpackError{Image: v.Image.Name, Snapshotter: v.Snapshotter, Err: err}
 	}
 	return v.take(ctx, sess)
 }

@@ -1,0 +1,75 @@
+package integration_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ctr-rootfs/ctr-rootfs/integration/daemon"
+	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
+	"github.com/ctr-rootfs/ctr-rootfs/integration/listing"
+)
+
+// nativeLoses exports from the native snapshotter, which copies a parent's
+// tree for each layer: what is exported is what its snapshot holds, and what
+// that lacks is listed here.
+func nativeLoses(t *testing.T, d *daemon.Daemon) {
+	image := imagetest.TortureChanges()
+	const ref = "example.com/changes:1"
+	d.Ctr(t, "images", "import", "--no-unpack", writeArchive(t, ref, image))
+	got := readTar(t, ctrRootfs(t, "export", "--address", d.Address, "--snapshotter", "native", "--profile", "none", ref).stdout)
+	held := mountedSnapshot(t, d, "native", ref)
+	if diff := listing.Diff(held, got); diff != "" {
+		t.Errorf("- the snapshot, + exported:\n%s", diff)
+	}
+	diff := listing.Diff(exportedArchive(t, image).Edit(nativeLoss).Regroup(), got.Edit(nativeLoss).Regroup())
+	if diff != "" {
+		t.Errorf("native loses more than is known: - overlayfs, + native:\n%s", diff)
+	}
+}
+
+// nativeLoss takes from an entry what the native snapshotter is known to lose.
+func nativeLoss(e *listing.Entry) bool {
+	switch e.Type {
+	case "dir":
+		e.Sec, e.Nsec = 0, 0 // the time of the copying
+	case "symlink", "char", "block", "fifo":
+		e.Group = "" // each name is copied for itself
+	}
+	if e.Path == "layered/replaced" {
+		e.Xattrs = nil
+	}
+	return true
+}
+
+// erofsRefuses exports what mkfs.erofs cannot hold: the error is containerd's,
+// on one line, and with what to do.
+func erofsRefuses(t *testing.T, d *daemon.Daemon) {
+	needsSnapshotter(t, d, "erofs")
+	o := invocation{args: []string{"export", "--address", d.Address, "--snapshotter", "erofs", "--profile", "none", "example.com/torture:1"}}.run(t)
+	lines := strings.Split(strings.TrimSpace(o.stderr), "\n")
+	said := lines[len(lines)-1]
+	if o.status != statusFailed || !strings.Contains(said, "erofs apply failed") || !strings.HasSuffix(said, "use another --snapshotter") {
+		t.Errorf("exit status %d:\n%s", o.status, o.stderr)
+	}
+}
+
+// mountedSnapshot describes an unpacked image as `ctr images mount` shows it
+// from a snapshotter.
+func mountedSnapshot(t *testing.T, d *daemon.Daemon, snapshotter, name string) listing.Listing {
+	t.Helper()
+	target := filepath.Join(t.TempDir(), "view")
+	if err := os.Mkdir(target, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	d.Ctr(t, "images", "mount", "--snapshotter", snapshotter, name, target)
+	l, err := listing.OfDir(target)
+	d.Ctr(t, "images", "unmount", "--snapshotter", snapshotter, "--rm", target)
+	// ctr unmounts, and leaves the daemon's own mount to the collector.
+	d.Collect(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
