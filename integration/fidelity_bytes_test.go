@@ -16,7 +16,7 @@ import (
 type subject struct {
 	name    string
 	archive string
-	// store is the embedded store from which it was exported: want under
+	// store is the embedded store from whose view it was exported: want under
 	// --reproducible, and entries without.
 	store   string
 	want    []byte
@@ -45,8 +45,8 @@ func subjects(t *testing.T) []subject {
 		s := subject{name: i.name, untimed: i.untimed}
 		s.archive = writeArchive(t, s.ref(), i.image)
 		s.store = filepath.Join(t.TempDir(), "store")
-		s.want = s.export(t, "--store", s.store, "--reproducible", "oci-archive:"+s.archive)
-		s.entries = readTar(t, s.export(t, "--store", s.store, "oci-archive:"+s.archive))
+		s.want = s.export(t, "--store", s.store, "--via", "view", "--reproducible", "oci-archive:"+s.archive)
+		s.entries = readTar(t, s.export(t, "--store", s.store, "--via", "view", "oci-archive:"+s.archive))
 		all = append(all, s)
 	}
 	return all
@@ -94,8 +94,13 @@ func TestSameBytesFromEveryStore(t *testing.T) {
 	t.Run("embedded", func(t *testing.T) {
 		for _, s := range all {
 			for name, store := range map[string]string{"same store": s.store, "fresh store": filepath.Join(t.TempDir(), "store")} {
-				t.Run(s.name+" "+name, func(t *testing.T) { s.compareBytes(t, "--store", store, "oci-archive:"+s.archive) })
+				t.Run(s.name+" "+name, func(t *testing.T) {
+					s.compareBytes(t, "--store", store, "--via", "view", "oci-archive:"+s.archive)
+				})
 			}
+			t.Run(s.name+" layers", func(t *testing.T) {
+				s.compare(t, "--store", filepath.Join(t.TempDir(), "store"), "--via", "layers", "oci-archive:"+s.archive)
+			})
 		}
 	})
 	t.Run("containerd 2", func(t *testing.T) {

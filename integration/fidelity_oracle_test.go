@@ -36,11 +36,10 @@ func unpackedByUmoci(t *testing.T, image imagetest.Image) listing.Listing {
 	return l
 }
 
-// exportedArchive describes an image as it is exported through the embedded
-// store, as it is.
+// exportedArchive describes an image as a view of the embedded store shows it.
 func exportedArchive(t *testing.T, image imagetest.Image) listing.Listing {
 	t.Helper()
-	return readTar(t, ctrRootfs(t, "export", "--store", filepath.Join(t.TempDir(), "store"), "--profile", "none",
+	return readTar(t, ctrRootfs(t, "export", "--store", filepath.Join(t.TempDir(), "store"), "--profile", "none", "--via", "view",
 		"oci-archive:"+writeArchive(t, "", image)).stdout)
 }
 
@@ -135,7 +134,7 @@ func TestTooLargeXattrs(t *testing.T) {
 	needsRoot(t)
 	folder := t.TempDir()
 	badInput{args: []string{
-		"export", "--store", filepath.Join(t.TempDir(), "store"), "-o", filepath.Join(folder, "out.tar"),
+		"export", "--store", filepath.Join(t.TempDir(), "store"), "--via", "view", "-o", filepath.Join(folder, "out.tar"),
 		"oci-archive:" + writeArchive(t, "", imagetest.LargeXattrs()),
 	}, status: statusFailed, wants: []string{"image.tar"}}.check(t, folder)
 }
