@@ -103,7 +103,7 @@ func TestLostByUnpacking(t *testing.T) {
 		want, listed := map[string]struct{ layers, view string }{
 			// containerd sets such times as 0.
 			"time before 1970": {f(" time=-2.500000000"), f(" time=0.000000000")},
-			"time after 2262": {f(" time=10413792000.000000000"), f(" time=0.000000000")},
+			"time after 2262":  {f(" time=10413792000.000000000"), f(" time=0.000000000")},
 			// It could make overlayfs hide or merge what it should not.
 			"trusted xattr": {f(` time=1614834367.000000000 "trusted.t"="1"`), f(" time=1614834367.000000000")},
 			// The root has no entry in an export.
