@@ -97,14 +97,14 @@ func readBlob(ctx context.Context, l Layer, blob Blob, x *index, sp *spool) erro
 	}
 	stream := newBlobStream(io.TeeReader(io.NewSectionReader(blob, 0, blob.Size()), raw))
 	defer stream.close()
-	s := &tarStream{ctx: ctx, quota: x.quota, sinks: []io.Writer{content}}
+	s := &tarStream{quota: x.quota, sinks: []io.Writer{content}}
 	x.source = blob
 	if stream.compressed() || !x.inPlace {
 		tar := &part{spool: sp}
 		x.inPlace, x.source = false, tar
 		s.sinks = append(s.sinks, countingWriter{tar, &x.quota.spooled})
 	}
-	err = readStream(s, stream, x)
+	err = readStream(ctx, s, stream, x)
 	x.size = s.total
 	if !s.ended {
 		return err // cancelled, over a limit or out of room: digests say nothing
@@ -121,10 +121,10 @@ func readBlob(ctx context.Context, l Layer, blob Blob, x *index, sp *spool) erro
 }
 
 // readStream indexes a layer's tar. When it returns, nothing reads the blob.
-func readStream(s *tarStream, stream *blobStream, x *index) error {
-	s.from = startInflater(s.ctx, stream)
+func readStream(ctx context.Context, s *tarStream, stream *blobStream, x *index) error {
+	s.from = startInflater(ctx, stream)
 	defer s.from.close()
-	err := indexTar(s, x)
+	err := indexTar(ctx, s, x)
 	// A broken tar is read to its end, too: what its digest says comes first.
 	if drainErr := s.drain(); drainErr != nil {
 		return drainErr

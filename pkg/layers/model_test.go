@@ -14,7 +14,7 @@ import (
 // TestSameAsModel compares with layer.md taken by the letter: each layer changes
 // a plain map of paths.
 func TestSameAsModel(t *testing.T) {
-	for _, seed := range seeds(5000) {
+	for _, seed := range seeds(3000) {
 		layers := randomImage(seed, asSpec)
 		tree, err := openImage(t, Options{}, tarsOf(layers)...)
 		if err != nil {

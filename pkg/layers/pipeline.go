@@ -18,10 +18,12 @@ const (
 	chunkCount = 4
 )
 
-// chunk is a piece of a layer's tar, and why there is no more after it.
+// chunk is a piece of a layer's tar, and why there is no more after it. ended
+// says that the blob was read to its end, so that its digest counts.
 type chunk struct {
-	data []byte
-	err  error
+	data  []byte
+	err   error
+	ended bool
 }
 
 // inflater reads a blob on a goroutine of its own, so that inflating overlaps
@@ -37,7 +39,7 @@ type inflater struct {
 func startInflater(ctx context.Context, s *blobStream) *inflater {
 	ctx, cancel := context.WithCancel(ctx)
 	f := &inflater{
-		full: make(chan chunk, chunkCount),
+		full: make(chan chunk, chunkCount+1), // and the news that it was stopped
 		free: make(chan []byte, chunkCount),
 		done: make(chan struct{}),
 		stop: cancel,
@@ -56,6 +58,7 @@ func (f *inflater) run(ctx context.Context, s *blobStream) {
 		select {
 		case buf = <-f.free:
 		case <-ctx.Done():
+			f.full <- chunk{err: context.Cause(ctx)}
 			return
 		}
 		if buf == nil {
@@ -65,8 +68,7 @@ func (f *inflater) run(ctx context.Context, s *blobStream) {
 		if err != nil {
 			err = s.finish(err)
 		}
-		// full has room for every buffer there is.
-		f.full <- chunk{buf[:n], err}
+		f.full <- chunk{buf[:n], err, err != nil}
 		if err != nil {
 			return
 		}

@@ -15,7 +15,6 @@ const tarBlock = 512
 // tarStream gives a layer's tar to its reader. On the way each byte is counted,
 // digested and spooled.
 type tarStream struct {
-	ctx   context.Context // of the one call that reads the stream
 	from  *inflater
 	sinks []io.Writer // the diff ID's digest and the spool, where they are needed
 	quota *quota
@@ -23,7 +22,7 @@ type tarStream struct {
 	rest, buf []byte
 	// offset is how much the reader had, total how much there was.
 	offset, total int64
-	// err is why there is no more; ended says that the inflater gave it.
+	// err is why there is no more; ended is the last chunk's.
 	err   error
 	ended bool
 }
@@ -47,13 +46,8 @@ func (s *tarStream) next() error {
 		s.from.free <- s.buf[:chunkSize]
 		s.buf = nil
 	}
-	var c chunk
-	select {
-	case c = <-s.from.full:
-	case <-s.ctx.Done():
-		return context.Cause(s.ctx)
-	}
-	s.buf, s.ended = c.data, c.err != nil
+	c := <-s.from.full
+	s.buf, s.ended = c.data, c.ended
 	s.total += int64(len(c.data))
 	s.quota.inflated.Add(int64(len(c.data)))
 	if err := s.quota.addBytes(int64(len(c.data))); err != nil {
@@ -83,7 +77,7 @@ func (s *tarStream) drain() error {
 // indexTar adds each entry of the stream to x. archive/tar knows all dialects
 // and is what containerd reads layers by, so that both see the same names; the
 // bodies' offsets come from the stream, which it reads strictly in order.
-func indexTar(s *tarStream, x *index) error {
+func indexTar(ctx context.Context, s *tarStream, x *index) error {
 	r := tar.NewReader(s)
 	first := int64(0) // where the next entry's first header begins
 	for {
@@ -100,7 +94,7 @@ func indexTar(s *tarStream, x *index) error {
 		switch {
 		case isSparse(h):
 			b = body{offset: first, sparse: true}
-			if err := s.skipSparse(r, h.Size); err != nil {
+			if err := s.skipSparse(ctx, r, h.Size); err != nil {
 				return fmt.Errorf("reading %q: %w", h.Name, err)
 			}
 			end = s.offset
@@ -157,14 +151,14 @@ func hasBody(typeflag byte) bool {
 
 // skipSparse reads a file with its holes: only archive/tar knows where in the
 // stream it ends, and so its list of holes is verified as well.
-func (s *tarStream) skipSparse(r io.Reader, size int64) error {
+func (s *tarStream) skipSparse(ctx context.Context, r io.Reader, size int64) error {
 	if err := s.quota.addBytes(size); err != nil {
 		return err
 	}
 	buf := make([]byte, chunkSize)
 	for {
-		if s.ctx.Err() != nil {
-			return context.Cause(s.ctx)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
 		if _, err := r.Read(buf); err == io.EOF {
 			return nil

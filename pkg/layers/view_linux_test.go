@@ -25,7 +25,7 @@ func TestSameAsView(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("SKIPPED: unpacking owners and devices, and mounting an overlay, need root")
 	}
-	for _, seed := range seeds(500) {
+	for _, seed := range seeds(300) {
 		layers := randomImage(seed, asContainerd)
 		if !t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { compareWithView(t, layers) }) {
 			t.Fatalf("the image of seed %d (again: -layers.seed=%d):\n%s", seed, seed, script(layers))
