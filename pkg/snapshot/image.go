@@ -20,6 +20,10 @@ const (
 	maxDocument = 16 << 20
 	// maxNesting bounds indexes inside of indexes.
 	maxNesting = 4
+	// maxManifests bounds what indexes list in all: the largest that were seen
+	// list some dozens of platforms, and a small one that lists another a
+	// thousand times, which does the same, would be read for ever.
+	maxManifests = 10_000
 )
 
 // Image is one platform's image: what its manifest and config say.
@@ -86,13 +90,9 @@ func platform(text string) (wanted, error) {
 // choose finds the manifest for the wanted platform among targets, and reads
 // it and its config. The image is named for errors only.
 func choose(ctx context.Context, blobs content.Provider, name string, targets []ispec.Descriptor, want wanted) (*Image, error) {
-	var found []ispec.Descriptor
-	for _, t := range targets {
-		m, err := manifests(ctx, blobs, t, maxNesting)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, m...)
+	found, err := manifests(ctx, blobs, targets...)
+	if err != nil {
+		return nil, err
 	}
 	var have []string
 	var fit []ispec.Descriptor
@@ -109,12 +109,34 @@ func choose(ctx context.Context, blobs content.Provider, name string, targets []
 	return load(ctx, blobs, name, fit[0])
 }
 
-// manifests lists the manifests below desc, each with its platform: the
+// manifests lists the manifests below targets, each with its platform: the
 // descriptor's, else the config's.
-func manifests(ctx context.Context, blobs content.Provider, desc ispec.Descriptor, depth int) ([]ispec.Descriptor, error) {
+func manifests(ctx context.Context, blobs content.Provider, targets ...ispec.Descriptor) ([]ispec.Descriptor, error) {
+	var all []ispec.Descriptor
+	search := manifestSearch{blobs: blobs, left: maxManifests}
+	for _, t := range targets {
+		m, err := search.below(ctx, t, maxNesting)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, m...)
+	}
+	return all, nil
+}
+
+// manifestSearch looks for manifests in indexes.
+type manifestSearch struct {
+	blobs content.Provider
+	left  int // how many more descriptors are looked at
+}
+
+func (s *manifestSearch) below(ctx context.Context, desc ispec.Descriptor, depth int) ([]ispec.Descriptor, error) {
+	if s.left--; s.left < 0 {
+		return nil, fmt.Errorf("reading %s: its indexes list more than %d manifests", desc.Digest, maxManifests)
+	}
 	switch {
 	case images.IsIndexType(desc.MediaType):
-		return indexed(ctx, blobs, desc, depth)
+		return s.indexed(ctx, desc, depth)
 	case !images.IsManifestType(desc.MediaType):
 		// What else an index may list (attestations, signatures) is no image.
 		return nil, nil
@@ -125,7 +147,7 @@ func manifests(ctx context.Context, blobs content.Provider, desc ispec.Descripto
 		desc.Platform = &p
 		return []ispec.Descriptor{desc}, nil
 	}
-	image, err := load(ctx, blobs, desc.Digest.String(), desc)
+	image, err := load(ctx, s.blobs, desc.Digest.String(), desc)
 	if err != nil {
 		return nil, err
 	}
@@ -133,17 +155,17 @@ func manifests(ctx context.Context, blobs content.Provider, desc ispec.Descripto
 	return []ispec.Descriptor{desc}, nil
 }
 
-func indexed(ctx context.Context, blobs content.Provider, desc ispec.Descriptor, depth int) ([]ispec.Descriptor, error) {
+func (s *manifestSearch) indexed(ctx context.Context, desc ispec.Descriptor, depth int) ([]ispec.Descriptor, error) {
 	if depth == 0 {
 		return nil, fmt.Errorf("reading index %s: more than %d indexes inside of one another", desc.Digest, maxNesting)
 	}
 	var index ispec.Index
-	if err := document(ctx, blobs, desc, &index); err != nil {
+	if err := document(ctx, s.blobs, desc, &index); err != nil {
 		return nil, err
 	}
 	var all []ispec.Descriptor
 	for _, child := range index.Manifests {
-		m, err := manifests(ctx, blobs, child, depth-1)
+		m, err := s.below(ctx, child, depth-1)
 		if err != nil {
 			return nil, err
 		}

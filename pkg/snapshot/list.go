@@ -64,7 +64,7 @@ func (s *Store) Images(ctx context.Context) ([]ImageInfo, error) {
 // the store's snapshotters.
 func platformsOf(ctx context.Context, sess *session, record images.Image, have []string) ([]ImageInfo, error) {
 	blobs := sess.client.ContentStore()
-	targets, err := manifests(ctx, blobs, record.Target, maxNesting)
+	targets, err := manifests(ctx, blobs, record.Target)
 	if err != nil {
 		return nil, ignoreNotFound(err)
 	}

@@ -84,7 +84,7 @@ func (a *tarArchive) list(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if at+header.Size > info.Size() {
+			if header.Size > info.Size()-at {
 				return fmt.Errorf("file %q: %w", name, io.ErrUnexpectedEOF)
 			}
 			a.parts[name] = io.NewSectionReader(a.file, at, header.Size)
