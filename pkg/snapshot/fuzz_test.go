@@ -70,7 +70,7 @@ const (
 // FuzzChoose looks for an image in documents that anybody may have written.
 func FuzzChoose(f *testing.F) {
 	f.Add(seedIndex, seedIndex, seedManifest, seedConfig, "")
-	f.Add(seedOuter, seedIndex, seedManifest, seedConfig, "1")
+	f.Add(seedOuter, seedIndex, seedManifest, seedConfig, "")
 	f.Add(`{"manifests":[{"digest":"sha256:../../etc"}]}`, seedIndex, `{"config":{}}`, `null`, "latest")
 	f.Fuzz(func(t *testing.T, root, nested, manifest, config, ref string) {
 		want, err := platform("linux/amd64")
