@@ -90,8 +90,8 @@ func rawSeeds() []rawEntry {
 		{name: "new\nline", target: long, kind: 2, mode: 0o777, uid: 1<<32 - 2, sec: 1 << 33, nsec: 999_999_999},
 		{name: "c", kind: 3, major: 4095, minor: 1<<20 - 1, sec: -62135596800},
 		{name: "b", kind: 4, major: 1 << 21, minor: 1<<32 - 1},
-		{name: "ünï", kind: 5, attr: "a=b%\n", value: []byte("=\x00\n\xff")},
-		{name: "e", attr: "\xff%3D", mode: 0o7777},
+		{name: "ünï", kind: 1, attr: "a=b%\n", value: []byte("=\x00\n\xff")},
+		{name: "e", attr: "\xff%3D", mode: 0o7777}, {name: "p", kind: 5, mode: 0o4640},
 	}
 }
 
