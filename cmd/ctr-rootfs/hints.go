@@ -84,9 +84,7 @@ func hintFor(err error) string {
 		return "use --namespace " + namespace.Others[0]
 	case errors.As(err, &platform):
 		return "choose one of them with --platform"
-	case errors.As(err, &missing):
-		return "leave out --pull never to pull it"
-	case errors.As(err, &incomplete):
+	case errors.As(err, &missing), errors.As(err, &incomplete):
 		return "leave out --pull never to pull it"
 	case errors.As(err, &discarded):
 		return "use --via view where the image is unpacked, or --pull always to pull them again"
