@@ -93,10 +93,13 @@ func compareExtracted(t *testing.T, r reader, data []byte, want listing.Listing)
 }
 
 // TestMobyProfile is a golden listing of what the moby tool's profile makes of
-// the standard image: names, types, and the replaced files' content.
+// images: names, types, and the replaced files' content. One of them has
+// etc/hosts as a directory and etc/resolv.conf as a symlink to nothing.
 func TestMobyProfile(t *testing.T) {
 	needsRoot(t)
-	for name, image := range map[string]imagetest.Image{"standard": standard(t), "usr-etc": imagetest.UsrEtc()} {
+	for name, image := range map[string]imagetest.Image{
+		"standard": standard(t), "usr-etc": imagetest.UsrEtc(), "changes": imagetest.TortureChanges(),
+	} {
 		t.Run(name, func(t *testing.T) {
 			data := ctrRootfs(t, "export", "--store", filepath.Join(t.TempDir(), "store"), "--prefix", "root/fs",
 				"--reproducible", "oci-archive:"+writeArchive(t, "", image)).stdout

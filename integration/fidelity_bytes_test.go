@@ -37,6 +37,7 @@ func subjects(t *testing.T) []subject {
 		{"standard", standard(t), []string{"usr", "usr/share"}},
 		{"torture", imagetest.Torture(), []string{"layered", "links", "unnamed", "unnamed/by", "unnamed/by/any"}},
 		{"one-layer", imagetest.TortureOneLayer(), nil},
+		{"no-layer", imagetest.Image{}, nil},
 	}
 	all := make([]subject, 0, len(images))
 	for _, i := range images {
@@ -110,6 +111,7 @@ func TestSameBytesFromEveryStore(t *testing.T) {
 			t.Run(snapshotter, func(t *testing.T) { compareAll(t, d, snapshotter, all) })
 		}
 		t.Run("native loses", func(t *testing.T) { nativeLoses(t, d) })
+		t.Run("flat keeps", func(t *testing.T) { flatKeeps(t, d) })
 		t.Run("erofs refuses", func(t *testing.T) { erofsRefuses(t, d) })
 	})
 	t.Run("containerd 1.7", func(t *testing.T) {
@@ -148,9 +150,9 @@ func compareAll(t *testing.T, d *daemon.Daemon, snapshotter string, all []subjec
 func snapshotterHolds(snapshotter, image string) bool {
 	switch snapshotter {
 	case "native":
-		return image == "one-layer"
+		return image == "one-layer" || image == "no-layer"
 	case "erofs":
-		return image == "standard"
+		return image == "standard" || image == "no-layer"
 	}
 	return true
 }

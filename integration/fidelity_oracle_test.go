@@ -98,6 +98,9 @@ func TestLostByUnpacking(t *testing.T) {
 	needsRoot(t)
 	const empty = " size=0 sha256=e3b0c44298fc1c14"
 	const netRaw = ` "security.capability"="\x01\x00\x00\x02\x00 \x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"`
+	const withDefault = `"d" dir 0755 0:0 time=1614834367.000000000 "system.posix_acl_default"="\x02\x00\x00\x00\x01\x00\x06\x00\xff\xff\xff\xff\x02\x00\x04\x00\xe8\x03\x00\x00\x04\x00\x04\x00\xff\xff\xff\xff\x10\x00\x06\x00\xff\xff\xff\xff \x00\x04\x00\xff\xff\xff\xff"` + "\n" +
+		`"d/f" file 0644 0:0` + empty + ` time=1614834367.000000000`
+	const inherited = ` "system.posix_acl_access"="\x02\x00\x00\x00\x01\x00\x06\x00\xff\xff\xff\xff\x02\x00\x04\x00\xe8\x03\x00\x00\x04\x00\x04\x00\xff\xff\xff\xff\x10\x00\x04\x00\xff\xff\xff\xff \x00\x04\x00\xff\xff\xff\xff"`
 	f := func(rest string) string { return `"f" file 0644 0:0` + empty + rest + "\n" }
 	for _, lost := range imagetest.Lost() {
 		want, listed := map[string]struct{ layers, view string }{
@@ -115,6 +118,8 @@ func TestLostByUnpacking(t *testing.T) {
 				`"f" file 0755 0:0` + empty + ` time=1614834367.000000000 group="f"` + "\n" +
 					`"g" file 0755 0:0` + empty + ` time=1614834367.000000000 group="f"` + "\n",
 			},
+			// Linux gives a new file the ACL, and containerd does not take it.
+			"below a default ACL": {withDefault + "\n", withDefault + inherited + "\n"},
 			// overlayfs has no mark for it.
 			"opaque root": {
 				`"g" file 0644 0:0` + empty + " time=1614834367.000000000\n",

@@ -37,10 +37,32 @@ func nativeLoss(e *listing.Entry) bool {
 	case "symlink", "char", "block", "fifo":
 		e.Group = "" // each name is copied for itself
 	}
-	if e.Path == "layered/replaced" {
-		e.Xattrs = nil
-	}
 	return true
+}
+
+// flatKeeps exports a directory that a later layer names again without an
+// attribute: where the layers are unpacked into one tree, containerd leaves it.
+func flatKeeps(t *testing.T, d *daemon.Daemon) {
+	const ref = "example.com/again:1"
+	d.Ctr(t, "images", "import", "--no-unpack", writeArchive(t, ref, imagetest.DirectoryAgain()))
+	const clean = `"d" dir 0755 0:0 time=1614834367.000000000`
+	const kept = clean + ` "user.old"="1"`
+	for snapshotter, want := range map[string]string{
+		"overlayfs": clean, "erofs": clean, "btrfs": kept, "blockfile": kept, "native": kept,
+	} {
+		t.Run(snapshotter, func(t *testing.T) {
+			needsSnapshotter(t, d, snapshotter)
+			l := readTar(t, ctrRootfs(t, "export", "--address", d.Address, "--snapshotter", snapshotter, "--profile", "none", ref).stdout)
+			if got := strings.TrimSpace(l.String()); got != want {
+				t.Errorf("got %s\nwant %s", got, want)
+			}
+		})
+	}
+	for _, l := range []listing.Listing{unpackedByUmoci(t, imagetest.DirectoryAgain()), exportedVia(t, "layers", imagetest.DirectoryAgain())} {
+		if got := strings.TrimSpace(l.String()); got != clean {
+			t.Errorf("umoci, or merging the layers, gives %s\nwant %s", got, clean)
+		}
+	}
 }
 
 // erofsRefuses exports what mkfs.erofs cannot hold: the error is containerd's,

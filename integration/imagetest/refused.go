@@ -23,6 +23,7 @@ func Lost() []Named {
 		one("trusted xattr", File("f", 0o644, "").Xattr("trusted.t", "1")),
 		one("root directory", Dir(".", 0o700).Xattr("user.root", "1"), File("f", 0o644, "")),
 		one("capability before a link", File("f", 0o755, "").Capability(capNetRaw), Link("g", "f")),
+		one("below a default ACL", Dir("d", 0o755).Xattr("system.posix_acl_default", accessACL), File("d/f", 0o644, "")),
 		{"opaque root", Image{Layers: []Layer{{File("f", 0o644, "")}, {Opaque(""), File("g", 0o644, "")}}}},
 	}
 }
@@ -40,6 +41,12 @@ func Refused() []Named {
 		{"whiteout of the root", Image{Layers: []Layer{{Whiteout("", "..")}}}},
 		{"hard link out of the root", Image{Layers: []Layer{{Link("g", "../../etc/passwd")}}}},
 	}
+}
+
+// DirectoryAgain has a directory that a later layer names again, without the
+// attribute that it had.
+func DirectoryAgain() Image {
+	return Image{Layers: []Layer{{Dir("d", 0o700).Xattr("user.old", "1")}, {Dir("d", 0o755)}}}
 }
 
 // LargeXattrs has 40 extended attributes of 30,000 bytes on one file: more than

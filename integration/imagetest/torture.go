@@ -131,7 +131,7 @@ func tortureBelow() Layer {
 		Dir("layered/whiteout", 0o755), File("layered/whiteout/old", 0o644, "old"),
 		File("layered/file-then-dir", 0o644, "file"), Dir("layered/dir-then-file", 0o755), File("layered/dir-then-file/old", 0o644, "old"),
 		Dir("layered/dir-then-symlink", 0o755), File("layered/dir-then-symlink/old", 0o644, "old"),
-		Dir("layered/replaced", 0o700).Xattr("user.old", "1"), Dir("layered/mode-only", 0o755),
+		Dir("layered/mode-only", 0o755),
 	}
 }
 
