@@ -219,7 +219,8 @@ func TestLeftOutIsReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "metadata.json")
-	o := ctrRootfs(t, "export", "--address", d.Address, "--profile", "none", "--metadata-file", file, "example.com/left:1")
+	o := ctrRootfs(t, "export", "--address", d.Address, "--profile", "none", "--metadata-file", file,
+		"--exclude", "no/such", "example.com/left:1")
 	m := readCounts(t, file)
 	got := fmt.Sprintf("sockets %d", m.Entries.SocketCount)
 	for _, l := range m.LeftOut {
@@ -231,8 +232,10 @@ func TestLeftOutIsReported(t *testing.T) {
 	if got != want {
 		t.Errorf("the metadata say\n%s\nwant\n%s", got, want)
 	}
-	if !strings.Contains(o.stderr, `left out "socket"`) {
-		t.Errorf("stderr does not name the socket:\n%s", o.stderr)
+	for _, said := range []string{`left out "socket"`, `the pattern "no/such" matched nothing`} {
+		if !strings.Contains(o.stderr, said) {
+			t.Errorf("stderr does not say %s:\n%s", said, o.stderr)
+		}
 	}
 	if l := readTar(t, o.stdout); len(l) != 2 || len(l[0].Xattrs) != 1 || len(l[1].Xattrs) != 0 {
 		t.Errorf("the tar has\n%s", l)
