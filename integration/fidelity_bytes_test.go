@@ -120,7 +120,7 @@ func TestSameBytesFromEveryStore(t *testing.T) {
 		compareAll(t, d, "overlayfs", all)
 	})
 	t.Run("containerd 1.6", func(t *testing.T) {
-		d := daemon.Start(t, daemon.Options{Bin: debianContainerd(t)})
+		d := daemon.Start(t, oldDaemon(t))
 		importAll(t, d, all)
 		compareAll(t, d, "overlayfs", all)
 	})

@@ -10,14 +10,22 @@ import (
 	"github.com/ctr-rootfs/ctr-rootfs/integration/daemon"
 )
 
-// debianContainerd is the folder of the containerd 1.6 of Debian 12, taken out
-// of its package: installed, it would start a daemon of its own, and its shim
-// would stand in the way of newer daemons.
+// oldDaemon is containerd 1.6.20: Debian 12's own where this is one, else the
+// same version built from its source.
+func oldDaemon(t *testing.T) daemon.Options {
+	t.Helper()
+	out, err := exec.Command("apt-cache", "policy", "containerd").Output()
+	if err != nil || !strings.Contains(string(out), "Candidate: 1.6.20") {
+		return daemon.Options{Tool: "containerd-1.6"}
+	}
+	return daemon.Options{Bin: debianContainerd(t)}
+}
+
+// debianContainerd is the folder of Debian 12's containerd, taken out of its
+// package: installed, it would start a daemon of its own, and its shim would
+// stand in the way of newer daemons.
 func debianContainerd(t *testing.T) string {
 	t.Helper()
-	if out, err := exec.Command("apt-cache", "policy", "containerd").Output(); err != nil || !strings.Contains(string(out), "Candidate: 1.6.") {
-		t.Skip("SKIPPED: apt has no containerd 1.6, which is Debian 12's")
-	}
 	dir := cached(t, "debian-containerd-1.6", func(path string) *exec.Cmd {
 		return exec.Command("sh", "-ec", `mkdir "$0"; chmod 0755 "$0"; cd "$0"
 			apt-get -q download containerd; dpkg-deb -x ./*.deb .; rm ./*.deb`, path)
