@@ -62,6 +62,7 @@ func TestContainerChanges(t *testing.T) {
 	if o := run("--pause", "container:busy"); o.status != 0 || strings.Contains(o.stderr, "while it was read") {
 		t.Errorf("--pause: exit status %d\n%s", o.status, o.stderr)
 	}
+	ctrRootfs(t, "export", "--address", d.Address, "--allow-changes", "--format", "dir", "-o", filepath.Join(dir, "root"), "container:busy")
 	// Its snapshot by its key is read with the same patience.
 	run("--allow-changes", "snapshot:busy")
 	if left := d.Left(t, "default", "overlayfs").Since(before); left != "" {

@@ -22,16 +22,12 @@ const churnName = "example.com/churn:1"
 
 // churnProgram is integration/internal/churn, built once.
 var churnProgram = sync.OnceValues(func() ([]byte, error) {
-	dir, err := os.MkdirTemp("", "churn")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
 	root, err := tools.Root(context.Background())
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, "churn")
+	// TestMain removes the folder of the programs.
+	path := filepath.Join(filepath.Dir(programs.hello), "churn")
 	if err := build(root, path, "./internal/churn", "CGO_ENABLED=0"); err != nil {
 		return nil, err
 	}

@@ -6,8 +6,9 @@ import (
 	"io/fs"
 )
 
-// maxAgain is how often a name is looked up again that moves each time.
-const maxAgain = 3
+// maxAgain is how often a name is looked up again that moves each time. It
+// takes microseconds: who replaces a file that often does little else.
+const maxAgain = 10
 
 // putAgain puts what stands now at the name of an item that has moved since
 // the walk: as a program that writes a new file and renames it over the old one
@@ -16,10 +17,12 @@ const maxAgain = 3
 func (w *writer) putAgain(ctx context.Context, it *item, moved *movedError) error {
 	old := *it.record.Entry
 	w.breakLinks(it)
+	var err error
 	for range maxAgain {
-		e, err := w.tree.Lookup(ctx, old.Path)
+		var e *Entry
+		e, err = w.tree.Lookup(ctx, old.Path)
 		if errors.Is(err, fs.ErrNotExist) || err == nil && old.Type == Directory && e.Type != Directory {
-			break
+			return w.putGone(ctx, it, &old, moved)
 		}
 		if err == nil {
 			err = w.putFresh(ctx, it, e)
@@ -28,12 +31,17 @@ func (w *writer) putAgain(ctx context.Context, it *item, moved *movedError) erro
 			return err
 		}
 	}
+	return err
+}
+
+// putGone leaves out what has vanished.
+func (w *writer) putGone(ctx context.Context, it *item, old *Entry, moved *movedError) error {
 	if old.Type != Directory {
 		moved.gone(Vanished)
 		return nil
 	}
 	moved.gone(Emptied)
-	it.record = Record{Entry: &old}
+	it.record = Record{Entry: old}
 	return w.put(ctx, it)
 }
 

@@ -68,22 +68,19 @@ func (t *dirTree) Walk(ctx context.Context, visit func(*Entry) error) error {
 
 func (t *dirTree) walkBelow(ctx context.Context, d *directory, visit func(*Entry) error) error {
 	names, err := t.list(d)
-	if t.live.lost(d.path(), Emptied, err) {
-		return nil
-	}
 	if err != nil {
-		return err
+		return t.live.forgive(d.path(), Emptied, err)
 	}
 	for _, name := range names {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
 		n, err := t.node(d, name)
-		if t.live.lost(d.child(name), Vanished, err) {
-			continue
-		}
 		if err != nil {
-			return err
+			if err := t.live.forgive(d.child(name), Vanished, err); err != nil {
+				return err
+			}
+			continue
 		}
 		err = visit(&n.Entry)
 		if n.Type != Directory {
@@ -156,7 +153,11 @@ func (t *dirTree) node(d *directory, name string) (*dirNode, error) {
 		return nil, fmt.Errorf("looking up %q: %w", n.Path, err)
 	}
 	if n.Type == Symlink {
-		if n.Target, err = readlinkAt(fd, name); err != nil {
+		n.Target, err = readlinkAt(fd, name)
+		if t.live != nil && errors.Is(err, unix.EINVAL) {
+			return t.node(d, name) // it is no symlink any more
+		}
+		if err != nil {
 			return nil, fmt.Errorf("reading symlink %q: %w", n.Path, err)
 		}
 	}

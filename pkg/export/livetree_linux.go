@@ -64,13 +64,14 @@ func (l *live) mask() int {
 	return liveMask
 }
 
-// lost says whether err is only that path has vanished, and reports that.
-func (l *live) lost(path string, why Why, err error) bool {
-	if err == nil || l == nil || !isMoved(err) {
-		return false
+// forgive gives err, or nil where that says only that path has vanished, which
+// is reported.
+func (l *live) forgive(path string, why Why, err error) error {
+	if l == nil || !isMoved(err) {
+		return err
 	}
 	l.changes.add(path, why)
-	return true
+	return nil
 }
 
 // isMoved says whether err may come of a name that was removed, renamed or
@@ -78,7 +79,7 @@ func (l *live) lost(path string, why Why, err error) bool {
 // attribute that was listed. ESTALE is what overlayfs says of a file that went
 // from under it.
 func isMoved(err error) bool {
-	for _, sign := range []error{unix.ENOENT, unix.ENOTDIR, unix.ELOOP, unix.ENXIO, unix.EINVAL, unix.ESTALE, unix.ENODATA, errChanged} {
+	for _, sign := range []error{unix.ENOENT, unix.ENOTDIR, unix.ELOOP, unix.ENXIO, unix.ESTALE, unix.ENODATA, errChanged} {
 		if errors.Is(err, sign) {
 			return true
 		}
@@ -157,10 +158,10 @@ func (b *liveBody) Read(p []byte) (int, error) {
 	if !b.short {
 		var err error
 		n, err = b.fileBody.Read(p)
-		if err != nil && err != io.EOF {
+		b.short = errors.Is(err, io.EOF)
+		if err != nil && !b.short {
 			return n, err
 		}
-		b.short = err == io.EOF
 	}
 	if b.short {
 		clear(p)

@@ -118,7 +118,7 @@ func readOnly(mounts []mount.Mount) []mount.Mount {
 	for i := range safe {
 		m := &safe[i]
 		upper, hasUpper := "", false
-		var options []string
+		options := make([]string, 0, len(m.Options)+2)
 		for _, option := range m.Options {
 			key, value, _ := strings.Cut(option, "=")
 			switch key {
@@ -138,7 +138,8 @@ func readOnly(mounts []mount.Mount) []mount.Mount {
 		case "xfs":
 			options = append(options, "norecovery")
 		}
-		m.Options = append(options, "ro")
+		options = append(options, "ro")
+		m.Options = options
 	}
 	return safe
 }

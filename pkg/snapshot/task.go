@@ -32,8 +32,11 @@ func hasRoot(s tasktypes.Status) bool {
 }
 
 // pause holds a container's running task still; resume must follow, also after
-// an error.
+// an error. It is not cancelled half way: the task could stop after it was
+// resumed.
 func pause(ctx context.Context, sess *session, id string) error {
+	ctx, cancel := undoing(ctx)
+	defer cancel()
 	if _, err := sess.client.TaskService().Pause(ctx, &tasks.PauseTaskRequest{ContainerID: id}); err != nil {
 		return fmt.Errorf("pausing container %q: %w", id, err)
 	}
