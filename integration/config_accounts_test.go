@@ -109,7 +109,7 @@ func TestAccountsLookup(t *testing.T) {
 		for name, l := range lookups {
 			t.Run(kind+"/"+name, func(t *testing.T) {
 				image := imageOf(ispec.ImageConfig{User: "app"}, l.layer)
-				args := []string{"spec", "--timeout", "30s", "--store", filepath.Join(t.TempDir(), "store"), "oci-archive:" + writeArchive(t, "", image)}
+				args := []string{"spec", "--timeout", "30s", "--via", "view", "--store", filepath.Join(t.TempDir(), "store"), "oci-archive:" + writeArchive(t, "", image)}
 				if l.refused != "" {
 					refuse(t, args, 1, l.refused)
 					return
@@ -135,7 +135,7 @@ func TestAccountsAreNotOpened(t *testing.T) {
 			source := "oci-archive:" + writeArchive(t, "", imageOf(ispec.ImageConfig{User: "app"}, objects[name].layer))
 			// strace passes on the program's own exit status.
 			command(t, nil, "sh", "-c", `! strace -f -qq -o "$0" -e trace=open,openat,openat2,statx,newfstatat "$@"`,
-				trace, programs.ctrRootfs, "spec", "--store", filepath.Join(t.TempDir(), "store"), source)
+				trace, programs.ctrRootfs, "spec", "--via", "view", "--store", filepath.Join(t.TempDir(), "store"), source)
 			calls, err := os.ReadFile(trace)
 			if err != nil {
 				t.Fatal(err)

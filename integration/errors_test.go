@@ -147,7 +147,7 @@ func TestRefusedImages(t *testing.T) {
 		t.Run(refused.Name, func(t *testing.T) {
 			folder := t.TempDir()
 			badInput{args: []string{
-				"export", "--store", filepath.Join(t.TempDir(), "store"), "-o", filepath.Join(folder, "out.tar"),
+				"export", "--store", filepath.Join(t.TempDir(), "store"), "--via", "view", "-o", filepath.Join(folder, "out.tar"),
 				"oci-archive:" + writeArchive(t, "", refused.Image),
 			}, status: statusFailed, wants: []string{"image.tar"}}.check(t, folder)
 		})

@@ -70,7 +70,7 @@ func TestGCGivesSpaceBack(t *testing.T) {
 	checkSaid(t, gc(), "removed what 0 crashed runs left")
 	empty := diskUsage(t, store)
 
-	export := invocation{args: []string{"export", "--store", store, "oci-archive:" + writeArchive(t, "", large())}}
+	export := invocation{args: []string{"export", "--store", store, "--via", "view", "oci-archive:" + writeArchive(t, "", large())}}
 	living := stall(t, export)
 	stall(t, export).end(t, syscall.SIGKILL)
 	checkSaid(t, gc("--images"), "removed what 1 crashed runs left", "kept what 1 living runs hold")
@@ -81,7 +81,7 @@ func TestGCGivesSpaceBack(t *testing.T) {
 		t.Errorf("when the last export has ended the store has %d bytes, empty it had %d", used, empty)
 	}
 
-	ctrRootfs(t, "ls", "--store", store, r.host+"/standard:1")
+	ctrRootfs(t, "ls", "--store", store, "--via", "view", r.host+"/standard:1")
 	pulled := diskUsage(t, store)
 	checkSaid(t, gc(), "removed what 0 crashed runs left")
 	if used := diskUsage(t, store); used != pulled || used < empty+1<<20 {

@@ -97,8 +97,8 @@ func TestImagesOfTheEmbeddedStore(t *testing.T) {
 	r := startRegistry(t, registryOptions{})
 	r.push(t, "standard:1", standard(t))
 	store := filepath.Join(t.TempDir(), "store")
-	ctrRootfs(t, "ls", "--store", store, r.host+"/standard:1")
-	ctrRootfs(t, "ls", "--store", store, "oci-archive:"+writeArchive(t, churnName, churn(t)))
+	ctrRootfs(t, "ls", "--store", store, "--via", "view", r.host+"/standard:1")
+	ctrRootfs(t, "ls", "--store", store, "--via", "view", "oci-archive:"+writeArchive(t, churnName, churn(t)))
 	table := string(ctrRootfs(t, "images", "--store", store).stdout)
 	lines := strings.Split(strings.TrimSpace(table), "\n")
 	if len(lines) != 2 || strings.Join(strings.Fields(lines[1]), " ") != r.host+"/standard:1 linux/"+runtime.GOARCH+" overlayfs kept" {

@@ -215,9 +215,9 @@ func TestNoMountIsSeen(t *testing.T) {
 	store := filepath.Join(t.TempDir(), "store")
 	for name, i := range map[string]invocation{
 		"daemon":            {args: []string{"export", "--address", d.Address, largeName}},
-		"embedded":          {args: []string{"export", "--store", store, "oci-archive:" + archive}},
+		"embedded":          {args: []string{"export", "--store", store, "--via", "view", "oci-archive:" + archive}},
 		"daemon, fallback":  {args: []string{"export", "--address", d.Address, largeName}, strace: oldKernel},
-		"embedded fallback": {args: []string{"export", "--store", store, "oci-archive:" + archive}, strace: oldKernel},
+		"embedded fallback": {args: []string{"export", "--store", store, "--via", "view", "oci-archive:" + archive}, strace: oldKernel},
 	} {
 		t.Run(name, func(t *testing.T) {
 			temp := t.TempDir()
@@ -247,7 +247,7 @@ func TestUnpackingMountsNothing(t *testing.T) {
 	ours := []string{"/sys", temp}
 	before := mounts(t, "self", ours)
 	cmd := invocation{
-		args: []string{"export", "--store", filepath.Join(temp, "store"), "-o", "/dev/null", "oci-archive:" + writeArchive(t, "", imagetest.Torture())},
+		args: []string{"export", "--store", filepath.Join(temp, "store"), "--via", "view", "-o", "/dev/null", "oci-archive:" + writeArchive(t, "", imagetest.Torture())},
 		env:  []string{"TMPDIR=" + temp},
 	}.command()
 	if err := cmd.Start(); err != nil {

@@ -66,7 +66,7 @@ func TestFallbackMount(t *testing.T) {
 	needsStrace(t)
 	for name, image := range map[string]imagetest.Image{"standard": standard(t), "torture": imagetest.Torture()} {
 		t.Run(name, func(t *testing.T) {
-			args := []string{"export", "--store", filepath.Join(t.TempDir(), "store"), "--profile", "none", "--reproducible",
+			args := []string{"export", "--store", filepath.Join(t.TempDir(), "store"), "--via", "view", "--profile", "none", "--reproducible",
 				"oci-archive:" + writeArchive(t, "", image)}
 			want := ctrRootfs(t, args...).stdout
 			got := invocation{args: args, strace: oldKernel}.succeed(t).stdout
@@ -94,7 +94,7 @@ func TestMountSystemCalls(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			trace := filepath.Join(t.TempDir(), "trace")
 			invocation{
-				args:   []string{"export", "--store", filepath.Join(t.TempDir(), "store"), "-o", "/dev/null", "oci-archive:" + archive},
+				args:   []string{"export", "--store", filepath.Join(t.TempDir(), "store"), "--via", "view", "-o", "/dev/null", "oci-archive:" + archive},
 				strace: append([]string{"-o", trace}, test.strace...),
 			}.succeed(t)
 			calls, err := os.ReadFile(trace)

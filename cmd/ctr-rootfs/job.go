@@ -88,7 +88,7 @@ func (j job) use(ctx context.Context, source string, fn func(context.Context, *o
 	latest := j.tree.latest(view.Image.Config.Created)
 	base, err := j.store.baseTree(ctx, view, latest)
 	if err != nil {
-		return joined(causeOf(ctx, err), undo())
+		return joined(causeOf(ctx, fmt.Errorf("reading %q: %w", source, err)), undo())
 	}
 	tree, err := j.tree.shown(base, latest)
 	if err != nil {

@@ -51,7 +51,7 @@ func NewDir(root *os.File, o DirOptions) (*Dir, error) {
 	}
 	names, err := readNames(fd)
 	if err == nil && len(names) > 0 {
-		err = fmt.Errorf("it is not empty (it has %q)", names[0])
+		err = fmt.Errorf("it is not empty (it has %q)", names[0].text)
 	}
 	if err != nil {
 		return nil, errors.Join(err, unix.Close(fd))

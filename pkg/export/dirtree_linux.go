@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -75,9 +76,12 @@ func (t *dirTree) walkBelow(ctx context.Context, d *directory, visit func(*Entry
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
-		n, err := t.node(d, name)
+		n, err := t.node(d, name.text)
 		if err != nil {
-			if err := t.live.forgive(d.child(name), Vanished, err); err != nil {
+			if name.device && errors.Is(err, fs.ErrNotExist) {
+				continue // see listedName
+			}
+			if err := t.live.forgive(d.child(name.text), Vanished, err); err != nil {
 				return err
 			}
 			continue
@@ -93,7 +97,7 @@ func (t *dirTree) walkBelow(ctx context.Context, d *directory, visit func(*Entry
 			continue
 		}
 		if err == nil {
-			err = t.walkBelow(ctx, newDirectory(d, name, n.id), visit)
+			err = t.walkBelow(ctx, newDirectory(d, name.text, n.id), visit)
 		}
 		if err != nil {
 			return err
@@ -208,7 +212,7 @@ func (n *dirNode) open(context.Context) (io.ReadCloser, error) {
 }
 
 // list gives the names in a directory, sorted by bytes.
-func (t *dirTree) list(d *directory) ([]string, error) {
+func (t *dirTree) list(d *directory) ([]listedName, error) {
 	fd, err := t.dirs.acquire(d)
 	if err != nil {
 		return nil, err
@@ -218,28 +222,7 @@ func (t *dirTree) list(d *directory) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing directory %q: %w", d.path(), err)
 	}
-	slices.Sort(names)
+	slices.SortFunc(names, func(a, b listedName) int { return strings.Compare(a.text, b.text) })
 	// A name may be listed twice where the directory is written to meanwhile.
-	return slices.Compact(names), nil
-}
-
-// readNames lists a directory through a description of its own, since the given
-// descriptor may be O_PATH or be listed by somebody else, too.
-func readNames(dirFD int) (names []string, err error) {
-	fd, err := openNoAtime(dirFD, ".", unix.O_RDONLY|unix.O_DIRECTORY)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, unix.Close(fd)) }()
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := unix.ReadDirent(fd, buf)
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if err != nil || n == 0 {
-			return names, err
-		}
-		_, _, names = unix.ParseDirent(buf[:n], -1, names)
-	}
+	return slices.CompactFunc(names, func(a, b listedName) bool { return a.text == b.text }), nil
 }

@@ -116,7 +116,7 @@ func (d *Dir) removeBelow(dir *directory) error {
 		return fmt.Errorf("listing directory %q: %w", dir.path(), err)
 	}
 	for _, name := range names {
-		if err := d.remove(dir, name); err != nil {
+		if err := d.remove(dir, name.text); err != nil {
 			return err
 		}
 	}

@@ -112,7 +112,7 @@ func readBlob(ctx context.Context, l Layer, blob Blob, x *index, sp *spool) erro
 	if mismatch := raw.verify("blob"); mismatch != nil {
 		return because(mismatch, err)
 	}
-	if s.err == io.EOF {
+	if errors.Is(s.err, io.EOF) {
 		if mismatch := content.verify("content"); mismatch != nil {
 			return because(mismatch, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -165,7 +166,7 @@ func TestGNUTar(t *testing.T) {
 		t.Fatal(err)
 	}
 	tarOf := func(flags ...string) []byte {
-		args := append(flags, "--numeric-owner", "--owner=0", "--group=0", "--mode=0640", "--mtime=@1600000000", "-C", dir, "-cf", "-", "s", "t", "z")
+		args := append(slices.Clone(flags), "--numeric-owner", "--owner=0", "--group=0", "--mode=0640", "--mtime=@1600000000", "-C", dir, "-cf", "-", "s", "t", "z")
 		out, err := exec.Command("tar", args...).Output()
 		if err != nil {
 			t.Fatalf("tar %q: %v", args, err)

@@ -92,7 +92,9 @@ func (l layer) tar() []byte {
 		if err := w.WriteHeader(&i.Header); err != nil {
 			panic(fmt.Sprintf("entry %q: %v", i.Name, err))
 		}
-		io.WriteString(w, i.body)
+		if _, err := io.WriteString(w, i.body); err != nil {
+			panic(fmt.Sprintf("entry %q: %v", i.Name, err))
+		}
 	}
 	if err := w.Close(); err != nil {
 		panic(err)
@@ -146,8 +148,12 @@ func (s *store) image(tars ...[]byte) []Layer {
 func gzipped(b []byte) []byte {
 	var out bytes.Buffer
 	w := gzip.NewWriter(&out)
-	w.Write(b)
-	w.Close()
+	if _, err := w.Write(b); err != nil {
+		panic(err)
+	}
+	if err := w.Close(); err != nil {
+		panic(err)
+	}
 	return out.Bytes()
 }
 
@@ -201,4 +207,12 @@ func mustList(t *testing.T, layers ...layer) string {
 		t.Fatal(err)
 	}
 	return list(t, tree)
+}
+
+// closing closes what a test has read.
+func closing(t *testing.T, c io.Closer) {
+	t.Helper()
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
 }

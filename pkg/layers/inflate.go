@@ -3,6 +3,7 @@ package layers
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 
 	"github.com/klauspost/compress/gzip"
@@ -36,7 +37,7 @@ func newBlobStream(raw io.Reader) *blobStream {
 	s := &blobStream{in: bufio.NewReaderSize(raw, blobBuffer)}
 	magic, err := s.in.Peek(4) // fewer where the blob is shorter
 	switch {
-	case err != nil && err != io.EOF:
+	case err != nil && !errors.Is(err, io.EOF):
 	case isGzip(magic):
 		s.tar, err = gzip.NewReader(s.in)
 	case isZstd(magic):
@@ -70,7 +71,7 @@ func (s *blobStream) compressed() bool { return s.tar != io.Reader(s.in) }
 func (s *blobStream) finish(end error) error {
 	n, err := io.Copy(io.Discard, s.in)
 	switch {
-	case end != io.EOF:
+	case !errors.Is(end, io.EOF):
 		return end
 	case err != nil:
 		return err

@@ -68,7 +68,7 @@ func (s *tarStream) drain() error {
 	for s.err == nil {
 		s.err = s.next()
 	}
-	if s.err == io.EOF {
+	if errors.Is(s.err, io.EOF) {
 		return nil
 	}
 	return s.err

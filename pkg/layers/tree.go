@@ -131,7 +131,7 @@ type content struct {
 
 func (c *content) Read(p []byte) (int, error) {
 	n, err := c.Reader.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = fmt.Errorf("reading %q: %w", c.path, err)
 	}
 	return n, err

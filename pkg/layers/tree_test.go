@@ -50,7 +50,7 @@ func TestImpliedRoot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tree.Close()
+	defer closing(t, tree)
 	e, err := tree.Lookup(t.Context(), ".")
 	if err != nil || e.Mode != 0o755 || e.UID != 0 || !e.MTime.Equal(time.Unix(0, 0)) {
 		t.Errorf("got %+v, %v", e, err)
@@ -99,7 +99,9 @@ func TestBodiesSideBySide(t *testing.T) {
 		var l layer
 		for i := range 20 {
 			data := make([]byte, 1+i*50_000)
-			random.Read(data)
+			if _, err := random.Read(data); err != nil {
+				t.Fatal(err)
+			}
 			name := fmt.Sprintf("%d-%02d", n, i)
 			want[name] = string(data)
 			l = append(l, file(name, string(data)))

@@ -1,0 +1,68 @@
+package export
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// listedName is a name in a directory, and whether the listing calls it a
+// character device. Overlayfs lists a whiteout that stands in a directory of
+// one layer alone, and says of it that there is no such file: it hides nothing,
+// and is nothing.
+type listedName struct {
+	text   string
+	device bool
+}
+
+// readNames lists a directory through a description of its own, since the given
+// descriptor may be O_PATH or be listed by somebody else, too.
+func readNames(dirFD int) (names []listedName, err error) {
+	fd, err := openNoAtime(dirFD, ".", unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, unix.Close(fd)) }()
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := unix.ReadDirent(fd, buf)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil || n == 0 {
+			return names, err
+		}
+		if names, err = appendNames(names, buf[:n]); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// Where the fields of a struct linux_dirent64 stand (getdents(2)).
+const (
+	direntLength = 16
+	direntType   = 18
+	direntName   = 19
+)
+
+// appendNames reads what getdents64 wrote, without "." and "..".
+func appendNames(names []listedName, buf []byte) ([]listedName, error) {
+	for len(buf) > 0 {
+		if len(buf) < direntName {
+			return nil, fmt.Errorf("reading directory entries: %d bytes are left", len(buf))
+		}
+		length := int(binary.NativeEndian.Uint16(buf[direntLength:]))
+		if length <= direntName || length > len(buf) {
+			return nil, fmt.Errorf("reading directory entries: one of %d bytes in %d", length, len(buf))
+		}
+		text, _, _ := bytes.Cut(buf[direntName:length], []byte{0})
+		if name := string(text); name != "." && name != ".." {
+			names = append(names, listedName{name, buf[direntType] == unix.DT_CHR})
+		}
+		buf = buf[length:]
+	}
+	return names, nil
+}
