@@ -40,6 +40,12 @@ lint: ## Run go vet and golangci-lint over both modules
 	go vet ./... && cd integration && go vet ./...
 	@lint="$$(integration/tools/build golangci-lint)/golangci-lint" && set -x && $$lint run ./... && cd integration && $$lint run ./...
 
+.PHONY: cross
+cross: ## Build for the other systems: views need Linux, layers do not
+	@set -e; for target in linux/arm64 darwin/arm64 windows/amd64; do \
+		echo "building for $$target"; GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 go build ./...; \
+	done
+
 .PHONY: fuzz-short
 fuzz-short: ## Run each fuzz target for FUZZ_TIME (10s)
 	@set -e; for package in $$(go list ./...); do \

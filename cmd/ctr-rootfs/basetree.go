@@ -12,8 +12,9 @@ import (
 // base is the tree of an opened root as it is, before any flag changes it.
 type base struct {
 	export.Tree
-	// live is set where somebody may write to the tree meanwhile.
-	live *export.LiveTree
+	// changes tells what changed meanwhile; nil where nobody may write to the
+	// tree.
+	changes func() (named []export.Change, count int64)
 	// layers is set where the tree is merged from an image's layers.
 	layers *layers.Tree
 }
@@ -22,18 +23,13 @@ type base struct {
 // and with its owners as its own processes see them. implied is the time of
 // directories that no layer names.
 func (f *storeFlags) baseTree(ctx context.Context, view *snapshot.View, implied time.Time) (b base, err error) {
-	switch {
-	case view.Via == snapshot.ViaLayers:
+	if view.Via == snapshot.ViaLayers {
 		b.layers, err = layers.Open(ctx, f.layersOf(view), layers.Options{SpoolDir: f.spool, Implied: implied})
 		b.Tree = b.layers
 		return b, err
-	case view.Live:
-		if b.live, err = export.NewLiveTree(view.Root); err != nil {
-			return b, err
-		}
-		b.Tree = b.live
-	default:
-		b.Tree = export.NewDirTree(view.Root)
+	}
+	if err := b.openRoot(view); err != nil {
+		return b, err
 	}
 	if len(view.Foreign) > 0 {
 		b.Tree = export.Omit(b.Tree, view.Foreign)

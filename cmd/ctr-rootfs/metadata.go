@@ -129,8 +129,8 @@ func describe(o *opened, r export.Report, t *target) metadata {
 	if o.view.Container != nil {
 		m.Container = o.view.Container.ID
 	}
-	if o.base.live != nil {
-		m.Changed, m.Changes = o.base.live.Changes()
+	if o.base.changes != nil {
+		m.Changed, m.Changes = o.base.changes()
 	}
 	return m
 }

@@ -59,10 +59,7 @@ func private(info fs.FileInfo) error {
 	if !info.IsDir() {
 		return syscall.ENOTDIR
 	}
-	if perm := info.Mode().Perm(); perm&0o077 != 0 {
-		return fmt.Errorf("%w (mode %04o, wanted 0700)", ErrNotPrivate, perm)
-	}
-	return ownedByUs(info)
+	return oursAlone(info)
 }
 
 func (e *embedded) acquire(ctx context.Context) (*session, error) {

@@ -1,11 +1,7 @@
 package snapshot
 
 import (
-	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
-	"syscall"
 
 	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/containerd/v2/plugins/snapshots/overlay"
@@ -19,11 +15,4 @@ func (e *embedded) snapshotters() (map[string]snapshots.Snapshotter, error) {
 		return nil, err
 	}
 	return map[string]snapshots.Snapshotter{"overlayfs": sn}, nil
-}
-
-func ownedByUs(info fs.FileInfo) error {
-	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) != os.Geteuid() {
-		return fmt.Errorf("it belongs to uid %d, not to %d", st.Uid, os.Geteuid())
-	}
-	return nil
 }

@@ -11,6 +11,9 @@ import (
 // missing image, archive or reference wraps it.
 var ErrNotFound = errors.New("not found")
 
+// ErrNeedsLinux says that a root can be mounted on Linux only.
+var ErrNeedsLinux = errors.New("mounting needs Linux")
+
 // SocketError says why no daemon answers at Address.
 type SocketError struct {
 	Address string

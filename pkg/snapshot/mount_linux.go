@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/containerd/containerd/v2/core/mount"
 	"golang.org/x/sys/unix"
@@ -26,16 +25,6 @@ func isBind(m mount.Mount) bool {
 		return false
 	}
 	return !idMapped(m)
-}
-
-// idMapped says that the kernel is asked to shift owners on the way.
-func idMapped(m mount.Mount) bool {
-	for _, o := range m.Options {
-		if strings.HasPrefix(o, "uidmap=") || strings.HasPrefix(o, "gidmap=") {
-			return true
-		}
-	}
-	return false
 }
 
 // openRoot gives the root directory of mounts, as a descriptor that holds

@@ -220,13 +220,3 @@ func (v *View) undo(ctx context.Context, sess *session) error {
 	}
 	return errors.Join(errs...)
 }
-
-// cloned protects mounts from callees that change their argument.
-func cloned(mounts []mount.Mount) []mount.Mount {
-	c := make([]mount.Mount, len(mounts))
-	for i, m := range mounts {
-		c[i] = m
-		c[i].Options = append([]string(nil), m.Options...)
-	}
-	return c
-}

@@ -1,0 +1,20 @@
+package main
+
+import (
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
+)
+
+// openRoot reads a view's root directory.
+func (b *base) openRoot(view *snapshot.View) error {
+	if !view.Live {
+		b.Tree = export.NewDirTree(view.Root)
+		return nil
+	}
+	live, err := export.NewLiveTree(view.Root)
+	if err != nil {
+		return err
+	}
+	b.Tree, b.changes = live, live.Changes
+	return nil
+}
