@@ -10,10 +10,10 @@ import (
 
 // plainFile gives an archive as an uncompressed tar that can be read here and
 // there: the file itself, or a copy of what is in it. The caller closes it.
-func plainFile(ctx context.Context, req Request, tell func(Step)) (_ *os.File, err error) {
+func plainFile(ctx context.Context, req Request, tell func(Step)) (*os.File, error) {
 	stream, total := req.Stdin, int64(0)
 	if req.Source.Name != "-" {
-		file, err := os.Open(req.Source.Name)
+		file, err := openInterruptible(ctx, req.Source.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -24,7 +24,7 @@ func plainFile(ctx context.Context, req Request, tell func(Step)) (_ *os.File, e
 		if asItIs, err := isPlain(file); err == nil && asItIs && info.Mode().IsRegular() {
 			return file, nil
 		}
-		defer func() { err = errors.Join(err, file.Close()) }()
+		defer file.Close()
 		stream, total = file, info.Size()
 	}
 	interruptible := cancellable(ctx, stream)
@@ -35,6 +35,26 @@ func plainFile(ctx context.Context, req Request, tell func(Step)) (_ *os.File, e
 	}
 	defer inflated.Close()
 	return spooled(inflated, req.SpoolDir)
+}
+
+// openInterruptible opens a file that may be a FIFO: opening one waits for its
+// writer, which only ctx can end.
+func openInterruptible(ctx context.Context, name string) (*os.File, error) {
+	type result struct {
+		file *os.File
+		err  error
+	}
+	opened := make(chan result, 1)
+	go func() {
+		file, err := os.Open(name)
+		opened <- result{file, err}
+	}()
+	select {
+	case r := <-opened:
+		return r.file, r.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 // isPlain says whether a file is not compressed, as far as its start shows.
