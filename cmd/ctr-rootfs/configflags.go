@@ -131,7 +131,7 @@ func (f *configFlags) readSeccomp() error {
 		f.options.Seccomp = f.seccomp
 		return nil
 	}
-	data, err := os.ReadFile(f.seccomp)
+	data, err := readDocument(f.seccomp)
 	if err != nil {
 		return fmt.Errorf("reading --seccomp: %w", err)
 	}
@@ -156,7 +156,7 @@ func (f *configFlags) readConfig() error {
 		return usagef("reading --config %q: --%s would change it", f.file, other)
 	}
 	var err error
-	if f.given, err = os.ReadFile(f.file); err != nil {
+	if f.given, err = readDocument(f.file); err != nil {
 		return fmt.Errorf("reading --config: %w", err)
 	}
 	if f.spec, err = ocispec.Check(f.given); err != nil {

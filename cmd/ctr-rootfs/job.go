@@ -82,6 +82,9 @@ func (j job) read(ctx context.Context, source string, use func(context.Context, 
 // fn gives.
 func (j job) use(ctx context.Context, source string, fn func(context.Context, *opened) error) error {
 	view, undo, err := j.store.open(ctx, source, j.tree.live.pause)
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("opening %q: %w", source, err)
+	}
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
@@ -76,6 +78,28 @@ func newMetadataFlag(flags *pflag.FlagSet, s streams) *metadataFlag {
 
 // wanted says whether the digest of the output has to be taken.
 func (f *metadataFlag) wanted() bool { return f.name != "" }
+
+// check refuses a place that is the data's.
+func (f *metadataFlag) check(output, format string) error {
+	if !f.wanted() {
+		return nil
+	}
+	if f.name == "-" {
+		return usagef("reading --metadata-file -: standard output is for data: name a file")
+	}
+	own, err := filepath.Abs(f.name)
+	if err != nil {
+		return fmt.Errorf("reading --metadata-file %q: %w", f.name, err)
+	}
+	other, err := filepath.Abs(output)
+	if err != nil {
+		return fmt.Errorf("reading -o %q: %w", output, err)
+	}
+	if own == other || format == "dir" && strings.HasPrefix(own, other+string(filepath.Separator)) {
+		return usagef("reading --metadata-file %q: it is what -o %q writes", f.name, output)
+	}
+	return nil
+}
 
 // open makes sure that the file can be written before anything else is done.
 func (f *metadataFlag) open(ctx context.Context) (err error) {

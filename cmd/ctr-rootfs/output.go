@@ -47,11 +47,11 @@ func openOutput(ctx context.Context, name string, s streams) (output, error) {
 		}
 	}
 	f, err := newWholeFile(name)
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, gone := os.Stat(filepath.Dir(name)); errors.Is(gone, fs.ErrNotExist) {
 		return nil, fmt.Errorf("writing %q: there is no directory %q: make it first", name, filepath.Dir(name))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("writing %q: %w", name, err)
+		return nil, fmt.Errorf("writing %q: %w", name, unwrapPath(err))
 	}
 	return f, nil
 }

@@ -38,7 +38,12 @@ runs is read as it is, and never written to.`,
 	})
 	store := newStoreFlags(root.PersistentFlags(), s)
 	mode := root.PersistentFlags().String("progress", "auto", "auto, tty, plain, json or quiet, on standard error")
-	root.PersistentPreRunE = func(*cobra.Command, []string) error { return s.progress.choose(*mode) }
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		if store.timeout < 0 {
+			return usagef("reading --timeout %s: it is a time to come", store.timeout)
+		}
+		return s.progress.choose(*mode)
+	}
 	root.AddCommand(newExport(s, store), newBundle(s, store), newSpec(s, store), newLs(s, store),
 		newImages(s, store), newGC(s, store), newVersion(s))
 	return root

@@ -51,12 +51,12 @@ func run(ctx context.Context, args []string, s streams) int {
 	return status(err)
 }
 
-// untilSignal gives a context that the first SIGINT or SIGTERM cancels, with
+// untilSignal gives a context that the first SIGINT, SIGTERM or SIGHUP cancels, with
 // an interrupted as its cause. A second one ends the process at once.
 func untilSignal(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	go func() {
 		select {
 		case sig := <-signals:

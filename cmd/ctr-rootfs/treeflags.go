@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -63,16 +64,19 @@ func (f *treeFlags) check() error {
 		}
 		f.replacementFiles = append(f.replacementFiles, made)
 	}
+	// A pattern that cannot be read is said before anything is opened.
+	if _, err := export.NewFilter(nil, export.Rules{Exclude: f.excludes, Include: f.includes}); err != nil {
+		return usageError{err}
+	}
 	return f.readEpoch()
 }
 
 func (f *treeFlags) readExcludes(name string) error {
-	file, err := os.Open(name)
+	text, err := readDocument(name)
 	if err != nil {
 		return fmt.Errorf("reading exclude patterns: %w", err)
 	}
-	defer file.Close()
-	patterns, err := export.ReadPatterns(file)
+	patterns, err := export.ReadPatterns(bytes.NewReader(text))
 	if err != nil {
 		return fmt.Errorf("reading exclude patterns from %q: %w", name, err)
 	}

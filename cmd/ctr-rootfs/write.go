@@ -46,7 +46,7 @@ func (f *outputFlags) check() error {
 	if err != nil {
 		return usageError{err}
 	}
-	return nil
+	return f.metadata.check(f.file, f.format)
 }
 
 // target is an output with the sink that writes to it.

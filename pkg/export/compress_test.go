@@ -120,3 +120,24 @@ func TestParseCompression(t *testing.T) {
 		}
 	}
 }
+
+// TestAbortBeforeAnyByte: bsdtar takes an empty stream for an empty archive.
+func TestAbortBeforeAnyByte(t *testing.T) {
+	for _, text := range []string{"none", "gzip", "zstd"} {
+		c, err := export.ParseCompression(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		sink, err := export.NewCompressedTar(&out, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := sink.Abort(); err != nil {
+			t.Errorf("%s: Abort: %v", text, err)
+		}
+		if out.Len() == 0 {
+			t.Errorf("%s: nothing was written", text)
+		}
+	}
+}

@@ -133,10 +133,17 @@ func (z *zstdWriter) Close() error {
 	return z.writeTail()
 }
 
-// Abort leaves the last frame without its end, or nothing at all, which is no
-// zstd stream either.
+// Abort leaves the last frame without its end. Where there is none yet it
+// begins one: bsdtar takes no bytes at all for an empty archive.
 func (z *zstdWriter) Abort() error {
 	z.drain()
+	if z.wrote {
+		return nil
+	}
+	z.wrote = true
+	if _, err := z.w.Write([]byte{0x28, 0xb5, 0x2f, 0xfd}); err != nil { // RFC 8878, 3.1.1
+		return fmt.Errorf("writing the compressed stream: %w", err)
+	}
 	return nil
 }
 

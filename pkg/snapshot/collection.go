@@ -3,6 +3,7 @@ package snapshot
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -32,6 +33,9 @@ func chosen(ctx context.Context, c collection, src Source, want wanted) (*Image,
 	index, err := c.index(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if len(index.Manifests) == 0 {
+		return nil, errors.New("its index lists no image")
 	}
 	targets, err := referenced(index, src)
 	if err != nil {

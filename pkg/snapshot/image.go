@@ -180,6 +180,9 @@ func load(ctx context.Context, blobs content.Provider, name string, desc ispec.D
 	if err := document(ctx, blobs, desc, &manifest); err != nil {
 		return nil, err
 	}
+	if manifest.Config.Digest == "" {
+		return nil, fmt.Errorf("reading manifest %s: it names no config", desc.Digest)
+	}
 	image := &Image{Name: name, Target: desc, Manifest: desc, ConfigBlob: manifest.Config}
 	if err := document(ctx, blobs, manifest.Config, &image.Config); err != nil {
 		return nil, err

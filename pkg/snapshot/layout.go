@@ -3,8 +3,10 @@ package snapshot
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -31,9 +33,12 @@ func (l layout) index(context.Context) (index ispec.Index, err error) {
 }
 
 func (l layout) json(name string, into any) error {
-	f, err := os.Open(filepath.Join(string(l), name))
+	f, err := l.open(name)
+	if errdefs.IsNotFound(err) {
+		return fmt.Errorf("it is no OCI layout: it has no %q", name)
+	}
 	if err != nil {
-		return fmt.Errorf("opening %q: %w", name, err)
+		return err
 	}
 	defer f.Close()
 	if err := json.NewDecoder(io.LimitReader(f, maxDocument)).Decode(into); err != nil {
@@ -48,17 +53,30 @@ func (l layout) ReaderAt(_ context.Context, desc ispec.Descriptor) (content.Read
 	if err := desc.Digest.Validate(); err != nil {
 		return nil, err
 	}
-	f, err := os.Open(filepath.Join(string(l), ispec.ImageBlobsDir, desc.Digest.Algorithm().String(), desc.Digest.Encoded()))
-	if os.IsNotExist(err) {
-		return nil, fmt.Errorf("blob %s: %w", desc.Digest, errdefs.ErrNotFound)
+	f, err := l.open(filepath.Join(ispec.ImageBlobsDir, desc.Digest.Algorithm().String(), desc.Digest.Encoded()))
+	if errdefs.IsNotFound(err) {
+		return nil, fmt.Errorf("blob %s: %w", desc.Digest, err)
+	}
+	return f, err
+}
+
+// open opens a regular file of the layout, and nothing else: a FIFO would wait
+// for a writer, a device may act.
+func (l layout) open(name string) (blobFile, error) {
+	path := filepath.Join(string(l), name)
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return blobFile{}, errdefs.ErrNotFound
 	}
 	if err != nil {
-		return nil, err
+		return blobFile{}, err
 	}
-	info, err := f.Stat()
+	if !info.Mode().IsRegular() {
+		return blobFile{}, fmt.Errorf("%q is not a regular file", name)
+	}
+	f, err := os.Open(path)
 	if err != nil {
-		f.Close()
-		return nil, err
+		return blobFile{}, err
 	}
 	return blobFile{f, info.Size()}, nil
 }

@@ -55,9 +55,13 @@ func leased(ctx context.Context, sess *session, key string, further map[string]s
 }
 
 // unlease deletes a lease; what it alone held goes at the next collection, or
-// at once where the store is asked to.
-func unlease(ctx context.Context, sess *session, lease leases.Lease) error {
-	err := sess.client.LeasesService().Delete(ctx, lease)
+// before unlease returns where now says so.
+func unlease(ctx context.Context, sess *session, lease leases.Lease, now bool) error {
+	var options []leases.DeleteOpt
+	if now {
+		options = append(options, leases.SynchronousDelete)
+	}
+	err := sess.client.LeasesService().Delete(ctx, lease, options...)
 	if err != nil && !errdefs.IsNotFound(err) {
 		return fmt.Errorf("deleting lease %q: %w", lease.ID, err)
 	}

@@ -211,7 +211,9 @@ func (v *View) undo(ctx context.Context, sess *session) error {
 		}
 	}
 	if v.lease.ID != "" {
-		errs = append(errs, unlease(ctx, sess, v.lease))
+		// Where opening failed, an unpacking may stand there half done.
+		failed := v.Root == nil && v.Layers == nil
+		errs = append(errs, unlease(ctx, sess, v.lease, failed))
 	}
 	if sess.collect != nil {
 		if err := sess.collect(ctx); err != nil {
