@@ -105,7 +105,7 @@ func amount(s snapshot.Step, n int64) string {
 }
 
 func rate(s snapshot.Step, took time.Duration) string {
-	if s.Unit != "bytes" || took < time.Second {
+	if s.Unit != "bytes" || s.Done == 0 || took < time.Second {
 		return ""
 	}
 	return fmt.Sprintf(", %s/s", size(int64(float64(s.Done)/took.Seconds())))

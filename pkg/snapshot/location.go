@@ -80,9 +80,14 @@ func embeddedAt(dir string) (Location, error) {
 	return Location{Dir: abs}, nil
 }
 
-// socketPath takes the forms of an address that containerd's own tools take.
+// socketPath takes the forms of an address that containerd's own tools take,
+// and makes it absolute: gRPC takes what follows "unix://" for a host.
 func socketPath(address string) string {
-	return strings.TrimPrefix(address, "unix://")
+	path := strings.TrimPrefix(address, "unix://")
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
 }
 
 // knownSockets lists where other distributions of containerd listen, and that

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"context"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -86,7 +87,10 @@ func (w *watcher) fetched(ctx context.Context) (done, total int64) {
 	coming := make(map[digest.Digest]int64)
 	if statuses, err := store.ListStatuses(ctx); err == nil {
 		for _, st := range statuses {
-			coming[st.Expected] = st.Offset
+			// A store says the digest by the name of the download alone
+			// ("layer-sha256:...").
+			_, expected, _ := strings.Cut(st.Ref, "-")
+			coming[digest.Digest(expected)] = st.Offset
 		}
 	}
 	for _, layer := range w.image.Layers {
