@@ -75,5 +75,7 @@ func (v *View) take(ctx context.Context, sess *session) ([]mount.Mount, error) {
 func (v *View) viewOf(ctx context.Context, sess *session, parent string) ([]mount.Mount, error) {
 	v.Via = ViaView
 	sn := sess.client.SnapshotService(v.Snapshotter)
-	return sn.View(ctx, v.Key, parent, snapshots.WithLabels(map[string]string{LabelRun: v.Key}))
+	whole, cancel := undoing(ctx) // as in leased
+	defer cancel()
+	return sn.View(whole, v.Key, parent, snapshots.WithLabels(map[string]string{LabelRun: v.Key}))
 }

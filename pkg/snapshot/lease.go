@@ -41,15 +41,19 @@ func newKey() (string, error) {
 const LabelPaused = "ctr-rootfs.io/paused"
 
 // leased puts everything that ctx makes from here on under a new lease named
-// key, with further labels. The lease is the caller's to delete.
+// key, with further labels. The lease is the caller's to delete, also after an
+// error. It is not cancelled half way: the daemon could make it after it was
+// looked for in vain.
 func leased(ctx context.Context, sess *session, key string, further map[string]string) (context.Context, leases.Lease, error) {
 	labels := processLabels()
 	labels[LabelRun] = key
 	maps.Copy(labels, further)
-	lease, err := sess.client.LeasesService().Create(ctx,
+	whole, cancel := undoing(ctx)
+	defer cancel()
+	lease, err := sess.client.LeasesService().Create(whole,
 		leases.WithID(key), leases.WithLabels(labels), leases.WithExpiration(leaseLife))
 	if err != nil {
-		return ctx, leases.Lease{}, fmt.Errorf("creating a lease: %w", err)
+		return ctx, leases.Lease{ID: key}, fmt.Errorf("creating a lease: %w", err)
 	}
 	return leases.WithLease(ctx, lease.ID), lease, nil
 }

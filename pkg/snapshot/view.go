@@ -181,14 +181,17 @@ func (v *View) activate(ctx context.Context, sess *session, mounts []mount.Mount
 	if sess.mounts == nil || detachable(mounts) {
 		return mounts, nil
 	}
-	info, err := sess.mounts.Activate(ctx, v.Key, cloned(mounts), mount.WithTemporary)
+	whole, cancel := undoing(ctx) // as in leased
+	defer cancel()
+	v.activated = true
+	info, err := sess.mounts.Activate(whole, v.Key, cloned(mounts), mount.WithTemporary)
 	if errdefs.IsNotImplemented(err) {
+		v.activated = false
 		return mounts, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("activating the mounts of %q: %w", v.source, err)
 	}
-	v.activated = true
 	return info.System, nil
 }
 
