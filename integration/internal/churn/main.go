@@ -2,6 +2,7 @@
 //
 //	churn            waits until it is told to end
 //	churn FILE TEXT  writes a file, then waits
+//	churn --socket S listens on a socket at S, then waits
 //	churn --busy DIR makes, grows, shrinks, replaces and removes files in DIR
 //
 // It ends with status 0 on SIGTERM.
@@ -10,6 +11,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -23,6 +25,12 @@ func main() {
 	switch {
 	case len(os.Args) == 3 && os.Args[1] == "--busy":
 		err = busy(os.Args[2], ended)
+	case len(os.Args) == 3 && os.Args[1] == "--socket":
+		var listener net.Listener
+		if listener, err = net.Listen("unix", os.Args[2]); err == nil {
+			<-ended
+			err = listener.Close()
+		}
 	case len(os.Args) == 3:
 		if err = os.WriteFile(os.Args[1], []byte(os.Args[2]), 0o644); err == nil {
 			<-ended
