@@ -200,9 +200,13 @@ func (d *Dir) leave(path string) error {
 	return nil
 }
 
-// Close completes the directories that are still open.
+// Close completes the directories that are still open. Where that fails, Abort
+// still has them to remove.
 func (d *Dir) Close() error {
-	return errors.Join(d.leave(""), d.dirs.close())
+	if err := d.leave(""); err != nil {
+		return err
+	}
+	return d.dirs.close()
 }
 
 // fileWriter writes a body from the sink's buffer.
