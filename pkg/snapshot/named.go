@@ -8,7 +8,6 @@ import (
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
-	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/errdefs"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -83,21 +82,12 @@ func lookUp(ctx context.Context, store images.Store, src Source) (images.Image, 
 
 // elsewhere is a NamespaceError where another namespace has the image.
 func (s *Store) elsewhere(ctx context.Context, sess *session, src Source) error {
-	all, err := sess.client.NamespaceService().List(ctx)
+	others, err := s.otherNamespaces(ctx, sess, func(ctx context.Context) (bool, error) {
+		_, err := lookUp(ctx, sess.client.ImageService(), src)
+		return err == nil, ignoreNotFound(err)
+	})
 	if err != nil {
-		return fmt.Errorf("listing namespaces: %w", err)
-	}
-	var others []string
-	for _, ns := range all {
-		if ns == s.opts.Namespace {
-			continue
-		}
-		_, err := lookUp(namespaces.WithNamespace(ctx, ns), sess.client.ImageService(), src)
-		if err == nil {
-			others = append(others, ns)
-		} else if !errdefs.IsNotFound(err) {
-			return err
-		}
+		return err
 	}
 	if len(others) > 0 {
 		return &NamespaceError{Image: src.Name, Namespace: s.opts.Namespace, Others: others}
