@@ -9,6 +9,7 @@ import (
 
 func newExport(s streams, store *storeFlags) *cobra.Command {
 	var prefix string
+	var printKey bool
 	cmd := &cobra.Command{
 		Use:   "export [flags] SOURCE",
 		Short: "Write an image's root filesystem as a filtered tar",
@@ -19,11 +20,15 @@ func newExport(s streams, store *storeFlags) *cobra.Command {
 	tree := newTreeFlags(cmd.Flags())
 	out := newOutputFlags(cmd.Flags(), s)
 	cmd.Flags().StringVar(&prefix, "prefix", "", "put every name below `DIR`")
+	cmd.Flags().BoolVar(&printKey, "print-key", false, "print a cache key of what would be written, and write nothing: layers and options, of an image only")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := checkPrefix(prefix); err != nil {
 			return err
 		}
 		job := job{store: store, tree: tree}
+		if printKey {
+			return job.printKey(cmd.Context(), args[0], out, prefix)
+		}
 		return job.write(cmd.Context(), args[0], out, func(_ context.Context, o *opened) (export.Tree, error) {
 			return prefixed(o, prefix)
 		})

@@ -76,8 +76,18 @@ func hintFor(err error) string {
 		incomplete *snapshot.IncompleteError
 		discarded  *snapshot.DiscardedError
 		spool      *snapshot.SpoolError
+
+		source      *snapshot.SourceError
+		propagation *snapshot.PropagationError
+		denied      *snapshot.MountDeniedError
 	)
 	switch {
+	case errors.As(err, &source):
+		return sourceHint(source)
+	case errors.As(err, &propagation):
+		return "in a pod, mount the directory with mountPropagation: HostToContainer"
+	case errors.As(err, &denied):
+		return "it needs CAP_SYS_ADMIN (and in a pod AppArmor Unconfined), or containerd 2.2 or newer, or --via layers"
 	case errors.As(err, &socket):
 		return socketHint(socket)
 	case errors.As(err, &namespace):
@@ -114,6 +124,19 @@ func hintFor(err error) string {
 		return "hold it still with --pause, or say --allow-changes"
 	case errors.Is(err, ocispec.ErrNoArgs):
 		return "give the command behind --, as in: -- /bin/sh"
+	}
+	return ""
+}
+
+// sourceHint knows what a container does not see of its host.
+func sourceHint(e *snapshot.SourceError) string {
+	switch {
+	case errors.Is(e, fs.ErrPermission):
+		return "it needs root, or CAP_DAC_READ_SEARCH"
+	case errors.Is(e, syscall.ENOSYS):
+		return "--host-root needs Linux 5.6"
+	case errors.Is(e, fs.ErrNotExist):
+		return "in a container, mount the host's directory at the same place, or its root elsewhere and name that with --host-root"
 	}
 	return ""
 }

@@ -14,6 +14,7 @@ import (
 type storeFlags struct {
 	streams
 	address, namespace, snapshotter, dir string
+	hostRoot                             string
 	platform, pull, via, spool           string
 	timeout                              time.Duration
 	debug                                bool
@@ -26,6 +27,7 @@ func newStoreFlags(flags *pflag.FlagSet, s streams) *storeFlags {
 	flags.StringVarP(&f.namespace, "namespace", "n", os.Getenv("CONTAINERD_NAMESPACE"), "containerd's namespace [$CONTAINERD_NAMESPACE] (default \"default\", of pod: \"k8s.io\")")
 	flags.StringVar(&f.snapshotter, "snapshotter", os.Getenv("CONTAINERD_SNAPSHOTTER"), "snapshotter [$CONTAINERD_SNAPSHOTTER] (default the namespace's, else containerd's)")
 	flags.StringVar(&f.dir, "store", os.Getenv("CTR_ROOTFS_STORE"), "use the embedded store in `DIR` and no daemon [$CTR_ROOTFS_STORE]")
+	flags.StringVar(&f.hostRoot, "host-root", "", "in a container: `DIR` where the root of containerd's host is mounted")
 	flags.StringVar(&f.platform, "platform", "", "`OS/ARCH[/VARIANT]` of the image (default this host's)")
 	flags.StringVar(&f.pull, "pull", string(snapshot.PullMissing), "when to pull an image: missing, always or never")
 	flags.StringVar(&f.via, "via", "auto", "how the tree is read: view (mounted), layers (no mount, no privilege), or auto: view with a daemon, else layers")
@@ -61,6 +63,7 @@ func (f *storeFlags) connectTo(ctx context.Context, location snapshot.Location, 
 		Location:    location,
 		Namespace:   namespace,
 		Snapshotter: f.snapshotter,
+		HostRoot:    f.hostRoot,
 		Notify: func(text string) {
 			tellStore()
 			f.notice(text)

@@ -146,7 +146,7 @@ func readOnly(mounts []mount.Mount) []mount.Mount {
 
 // onTop puts a layer above those of an overlay's options.
 func onTop(layer string, options []string) []string {
-	layer = strings.NewReplacer(`\`, `\\`, ":", `\:`).Replace(layer)
+	layer = escapeLayer(layer)
 	for i, option := range options {
 		if lower, ok := strings.CutPrefix(option, "lowerdir="); ok {
 			options[i] = "lowerdir=" + layer + ":" + lower

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/containerd/containerd/v2/core/mount"
@@ -29,8 +30,18 @@ func isBind(m mount.Mount) bool {
 
 // openRoot gives the root directory of mounts, as a descriptor that holds
 // whatever had to be mounted. No mount namespace that anyone else is in ever
-// shows it, and it is gone with the descriptor.
+// shows it, and it is gone with the descriptor. Where this process may not
+// mount, the error is a MountDeniedError.
 func openRoot(ctx context.Context, mounts []mount.Mount) (*os.File, error) {
+	root, err := mountedRoot(ctx, mounts)
+	var source *SourceError
+	if errors.Is(err, fs.ErrPermission) && !errors.As(err, &source) {
+		err = &MountDeniedError{err}
+	}
+	return root, err
+}
+
+func mountedRoot(ctx context.Context, mounts []mount.Mount) (*os.File, error) {
 	if len(mounts) == 0 {
 		return nil, errors.New("the snapshotter gave no mounts")
 	}
@@ -63,7 +74,7 @@ func openRoot(ctx context.Context, mounts []mount.Mount) (*os.File, error) {
 func openDir(path string) (*os.File, error) {
 	fd, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, fmt.Errorf("opening %q: %w", path, err)
+		return nil, &SourceError{Path: path, Err: err}
 	}
 	return os.NewFile(uintptr(fd), path), nil
 }

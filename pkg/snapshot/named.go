@@ -100,6 +100,10 @@ func (s *Store) elsewhere(ctx context.Context, sess *session, src Source) error 
 // last: a pull that fails leaves none. The documents come before the layers,
 // so that nothing is fetched of an image that does not have the platform.
 func (s *Store) pull(ctx context.Context, sess *session, req Request, want wanted) (*Image, error) {
+	if req.documents {
+		image, _, err := s.fetchDocuments(ctx, sess, req, want)
+		return image, err
+	}
 	s.opts.Notify(fmt.Sprintf("pulling %s for %s into %s", req.Source.Name, want.text, s.opts.Location))
 	options := []containerd.RemoteOpt{containerd.WithPlatformMatcher(want.match)}
 	snapshotter := ""
@@ -110,13 +114,7 @@ func (s *Store) pull(ctx context.Context, sess *session, req Request, want wante
 		}
 		options = append(options, containerd.WithPullUnpack, containerd.WithPullSnapshotter(snapshotter))
 	}
-	store := sess.client.ContentStore()
-	remote := req.Registry.remote(ctx, s.opts.Notify)
-	target, err := remote.documents(ctx, store, req.Source.Name, want)
-	if err != nil {
-		return nil, failed(ctx, remote, store, &PullError{Image: req.Source.Name, Err: err})
-	}
-	image, err := choose(ctx, store, req.Source.Name, []ispec.Descriptor{target}, want)
+	image, remote, err := s.fetchDocuments(ctx, sess, req, want)
 	if err != nil {
 		return nil, err
 	}
@@ -124,9 +122,26 @@ func (s *Store) pull(ctx context.Context, sess *session, req Request, want wante
 	defer stop()
 	_, err = sess.client.Pull(ctx, req.Source.Name, append(options, containerd.WithResolver(remote))...)
 	if err != nil {
-		return nil, failed(ctx, remote, store, &PullError{Image: req.Source.Name, Err: err})
+		return nil, failed(ctx, remote, sess.client.ContentStore(), &PullError{Image: req.Source.Name, Err: err})
 	}
 	return stored(ctx, sess, req.Source, want)
+}
+
+// fetchDocuments fetches an image's manifest and config into the store, and
+// gives its registry beside.
+func (s *Store) fetchDocuments(ctx context.Context, sess *session, req Request, want wanted) (*Image, *remote, error) {
+	store := sess.client.ContentStore()
+	remote := req.Registry.remote(ctx, s.opts.Notify)
+	target, err := remote.documents(ctx, store, req.Source.Name, want)
+	if err != nil {
+		return nil, nil, failed(ctx, remote, store, &PullError{Image: req.Source.Name, Err: err})
+	}
+	image, err := choose(ctx, store, req.Source.Name, []ispec.Descriptor{target}, want)
+	if err != nil {
+		return nil, nil, err
+	}
+	image.Target = target
+	return image, remote, nil
 }
 
 // failed tidies up after a pull and gives its error, or the reason for which

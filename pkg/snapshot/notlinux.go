@@ -22,6 +22,10 @@ func detachable([]mount.Mount) bool { return false }
 
 func openRoot(context.Context, []mount.Mount) (*os.File, error) { return nil, ErrNeedsLinux }
 
+func onHost(_ string, mounts []mount.Mount) ([]mount.Mount, error) { return mounts, nil }
+
+func checkSeen(*os.File) error { return nil }
+
 func openTaskRoot(string, string, []mount.Mount) (*os.File, error) { return nil, ErrNeedsLinux }
 
 func (v *View) findForeign() error { return nil }

@@ -21,3 +21,8 @@ func splitLayers(value string) []string {
 	}
 	return append(layers, layer.String())
 }
+
+// escapeLayer writes a layer's name so that splitLayers gives it back.
+func escapeLayer(name string) string {
+	return strings.NewReplacer(`\`, `\\`, ":", `\:`).Replace(name)
+}

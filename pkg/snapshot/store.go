@@ -26,6 +26,10 @@ type Options struct {
 	Namespace string
 	// Snapshotter is used instead of the namespace's or the store's default.
 	Snapshotter string
+	// HostRoot is where the root directory of the daemon's host is mounted, for
+	// a process in a container: what the daemon names is looked for below it.
+	// It is empty where both have the same root, and an embedded store's is ours.
+	HostRoot string
 	// Notify is told, in a line, what a person would want to know while
 	// waiting; nil tells nobody.
 	Notify func(string)
@@ -76,6 +80,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{opts: o}
 	var err error
 	if o.Location.Dir != "" {
+		s.opts.HostRoot = ""
 		s.backend, err = openEmbedded(o.Location.Dir, o.Notify)
 	} else {
 		s.backend, err = dial(s.inNamespace(ctx), o.Location.Address)

@@ -55,12 +55,8 @@ func openMounted(name string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	var st unix.Statx_t
-	if err := unix.Statx(int(dir.Fd()), "", unix.AT_EMPTY_PATH, unix.STATX_TYPE, &st); err != nil {
-		return nil, errors.Join(fmt.Errorf("looking at %q: %w", name, err), dir.Close())
-	}
-	if st.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT != 0 && st.Attributes&unix.STATX_ATTR_MOUNT_ROOT == 0 {
-		return nil, dir.Close()
+	if mounted, err := isMountRoot(dir); err != nil || !mounted {
+		return nil, errors.Join(err, dir.Close())
 	}
 	alone, err := detachedCopy(dir)
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS) {

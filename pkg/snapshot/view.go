@@ -31,6 +31,9 @@ type Request struct {
 	// SpoolDir is where an archive is written out that cannot be read where it
 	// lies; the directory for temporary files where it is empty.
 	SpoolDir string
+
+	// documents has a pull end before the layers.
+	documents bool
 }
 
 // Via says how a root is read.
@@ -164,21 +167,51 @@ func (v *View) hold(ctx context.Context, sess *session, labels map[string]string
 
 // mount opens the root that mounts make up.
 func (v *View) mount(ctx context.Context, sess *session, mounts []mount.Mount) error {
-	mounts, err := v.activate(ctx, sess, mounts)
+	var err error
+	if !detachable(mounts) {
+		if mounts, err = v.activate(ctx, sess, mounts); err != nil {
+			return err
+		}
+	}
+	v.Root, err = v.openMounts(ctx, mounts)
+	var denied *MountDeniedError
+	if errors.As(err, &denied) && !v.activated {
+		// In a pod without CAP_SYS_ADMIN the daemon mounts what this process
+		// could mount elsewhere.
+		var aerr error
+		if mounts, aerr = v.activate(ctx, sess, mounts); aerr != nil {
+			return errors.Join(err, aerr)
+		}
+		if v.activated {
+			v.Root, err = v.openMounts(ctx, mounts)
+		}
+	}
+	return err
+}
+
+// openMounts opens the root of mounts, which are the daemon's host's.
+func (v *View) openMounts(ctx context.Context, mounts []mount.Mount) (*os.File, error) {
+	mounts, err := onHost(v.store.opts.HostRoot, mounts)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("mounting the root of %q: %w", v.source, err)
 	}
-	if v.Root, err = openRoot(ctx, mounts); err != nil {
-		return fmt.Errorf("mounting the root of %q: %w", v.source, err)
+	root, err := openRoot(ctx, mounts)
+	if err == nil && v.activated {
+		if err = checkSeen(root); err != nil {
+			err = errors.Join(err, root.Close())
+		}
 	}
-	return nil
+	if err != nil {
+		return nil, fmt.Errorf("mounting the root of %q: %w", v.source, err)
+	}
+	return root, nil
 }
 
 // activate lets the daemon's mount manager mount what openRoot cannot: the
 // erofs snapshotter's mounts are templates that only the daemon resolves.
 // Daemons before 2.2 have no such manager, and then openRoot has to do.
 func (v *View) activate(ctx context.Context, sess *session, mounts []mount.Mount) ([]mount.Mount, error) {
-	if sess.mounts == nil || detachable(mounts) {
+	if sess.mounts == nil {
 		return mounts, nil
 	}
 	whole, cancel := undoing(ctx) // as in leased
