@@ -44,18 +44,15 @@ func (f *storeFlags) layersOf(view *snapshot.View) []layers.Layer {
 	read := newReadProgress(view.Layers, f.step())
 	var all []layers.Layer
 	for _, l := range view.Layers {
-		all = append(all, layers.Layer{
-			Descriptor: l.Descriptor,
-			DiffID:     l.DiffID,
-			Open: func(ctx context.Context) (layers.Blob, error) {
-				blob, err := l.Open(ctx)
-				if err != nil {
-					return nil, err
-				}
-				return read.watch(blob), nil
-			},
-			InPlace: l.InPlace,
-		})
+		layer := layers.Layer(l)
+		layer.Open = func(ctx context.Context) (layers.Blob, error) {
+			blob, err := l.Open(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return read.watch(blob), nil
+		}
+		all = append(all, layer)
 	}
 	return all
 }

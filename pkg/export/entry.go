@@ -129,11 +129,15 @@ type Record struct {
 	Body io.Reader
 }
 
-// Sink writes records in one format. After an error, or instead of Close, the
-// caller calls Abort, which makes what was written unusable or removes it: a
-// failed export never looks like a whole one.
+// Sink writes records in one format. It is called by one goroutine. After an
+// error, or instead of Close, the caller calls Abort, once: a failed export
+// never looks like a whole one.
 type Sink interface {
+	// Put writes r, whose Body it reads to the end and does not keep. Records
+	// come in a Tree's order, and a hard link after the record that it names.
 	Put(ctx context.Context, r *Record) error
+	// Close completes what was written. Its error is to be followed by Abort.
 	Close() error
+	// Abort makes what was written unusable, or removes it.
 	Abort() error
 }

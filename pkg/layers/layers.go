@@ -66,7 +66,8 @@ type Options struct {
 	MaxMetadata int64
 }
 
-// Layer is one layer of an image.
+// Layer is one layer of an image. It has the fields of snapshot.Layer, so that
+// Layer(l) makes one of the other.
 type Layer struct {
 	// Descriptor gives the blob's digest and size, both of which are verified.
 	// How it is compressed is read from the blob itself, as containerd does.
@@ -82,8 +83,9 @@ type Layer struct {
 	InPlace bool
 }
 
-// Blob is the bytes of a layer; containerd's content.ReaderAt is one.
-type Blob interface {
+// Blob is the bytes of a layer and how many there are; containerd's
+// content.ReaderAt is one.
+type Blob = interface {
 	io.ReaderAt
 	io.Closer
 	Size() int64

@@ -12,7 +12,8 @@ import (
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// Layer is a layer of an image that is read as it is, without unpacking.
+// Layer is a layer of an image that is read as it is, without unpacking. It has
+// the fields of layers.Layer, so that layers.Layer(l) makes one of the other.
 type Layer struct {
 	Descriptor ispec.Descriptor
 	// DiffID is the digest of the uncompressed tar, as the config has it.
@@ -24,8 +25,8 @@ type Layer struct {
 	InPlace bool
 }
 
-// Blob is the bytes of a layer.
-type Blob interface {
+// Blob is the bytes of a layer and how many there are.
+type Blob = interface {
 	io.ReaderAt
 	io.Closer
 	Size() int64
