@@ -26,6 +26,13 @@ test: deps $(if $(ROOT),tools) ## Run every test that this user can run: all of 
 	cd integration && RACE=1 go test $(TEST_FLAGS) -p 1 ./...
 	@$(if $(ROOT),true,echo 'Left out without root: mounts, devices, daemons and runtimes. All of it: sudo env PATH="$$PATH" make test')
 
+COUNT ?= 3000
+SEED ?= 0
+
+.PHONY: test-random
+test-random: deps tools ## Compare COUNT (3000) random images from SEED (0) on: by view, by layers, by umoci (root)
+	@set -o pipefail; cd integration && RANDOM_COUNT=$(COUNT) RANDOM_SEED=$(SEED) go test -timeout 2h -v -run '^TestRandomImages$$' . | grep -v '^ *\(=== \|--- PASS\)'
+
 .PHONY: deps
 deps:
 	@integration/install-deps
@@ -36,7 +43,7 @@ tools: ## Build the daemons and runtimes that the tests drive (once, into .cache
 
 .PHONY: lint
 lint: ## Run go vet and golangci-lint over both modules
-	@test -z "$$(gofmt -l cmd pkg integration | tee /dev/stderr)"
+	@test -z "$$(gofmt -l cmd internal pkg integration | tee /dev/stderr)"
 	go vet ./... && cd integration && go vet ./...
 	@lint="$$(integration/tools/build golangci-lint)/golangci-lint" && set -x && $$lint run ./... && cd integration && $$lint run ./...
 

@@ -8,4 +8,9 @@ require (
 	github.com/opencontainers/image-spec v1.1.1
 )
 
-require golang.org/x/sys v0.49.0
+require (
+	github.com/ctr-rootfs/ctr-rootfs v0.0.0
+	golang.org/x/sys v0.49.0
+)
+
+replace github.com/ctr-rootfs/ctr-rootfs => ../

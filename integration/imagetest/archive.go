@@ -82,8 +82,7 @@ func WriteDockerArchive(w io.Writer, name string, image Image) error {
 	config := image.config()
 	var files []file
 	var layers []string
-	for _, l := range image.Layers {
-		data := l.Tar()
+	for _, data := range image.tars() {
 		diffID := digest.FromBytes(data)
 		path := diffID.Encoded() + "/layer.tar"
 		if !slices.Contains(layers, path) {

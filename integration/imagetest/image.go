@@ -6,6 +6,7 @@ import (
 	_ "crypto/sha256" // go-digest finds the algorithm only where it is linked in
 	"encoding/json"
 	"fmt"
+	"maps"
 	"runtime"
 	"time"
 
@@ -30,9 +31,11 @@ type Image struct {
 	// Platform is linux on this machine's architecture where it is zero.
 	Platform ispec.Platform
 	// Created is left out of the config where it is nil.
-	Created     *time.Time
-	Config      ispec.ImageConfig
-	Layers      []Layer
+	Created *time.Time
+	Config  ispec.ImageConfig
+	Layers  []Layer
+	// Tars are layers above Layers, as their uncompressed bytes.
+	Tars        [][]byte
 	Compression Compression
 }
 
@@ -73,6 +76,12 @@ func Build(name string, images ...Image) (*Content, error) {
 	return c, nil
 }
 
+// Add puts another content's images behind those of c.
+func (c *Content) Add(other *Content) {
+	maps.Copy(c.Blobs, other.Blobs)
+	c.Index.Manifests = append(c.Index.Manifests, other.Index.Manifests...)
+}
+
 func newIndex(manifests ...ispec.Descriptor) ispec.Index {
 	return ispec.Index{
 		Versioned: specs.Versioned{SchemaVersion: 2},
@@ -84,8 +93,7 @@ func newIndex(manifests ...ispec.Descriptor) ispec.Index {
 func (c *Content) addImage(image Image) (ispec.Descriptor, error) {
 	config := image.config()
 	layers := make([]ispec.Descriptor, 0, len(image.Layers))
-	for _, l := range image.Layers {
-		data := l.Tar()
+	for _, data := range image.tars() {
 		config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, digest.FromBytes(data))
 		mediaType, blob, err := compress(data, image.Compression)
 		if err != nil {
@@ -108,6 +116,14 @@ func (c *Content) addImage(image Image) (ispec.Descriptor, error) {
 	}
 	d.Platform = &config.Platform
 	return d, nil
+}
+
+func (image Image) tars() [][]byte {
+	var tars [][]byte
+	for _, l := range image.Layers {
+		tars = append(tars, l.Tar())
+	}
+	return append(tars, image.Tars...)
 }
 
 // config is the image's config without its diff IDs.

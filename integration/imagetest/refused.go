@@ -24,6 +24,8 @@ func Lost() []Named {
 		one("root directory", Dir(".", 0o700).Xattr("user.root", "1"), File("f", 0o644, "")),
 		one("capability before a link", File("f", 0o755, "").Capability(capNetRaw), Link("g", "f")),
 		one("below a default ACL", Dir("d", 0o755).Xattr("system.posix_acl_default", accessACL), File("d/f", 0o644, "")),
+		one("whiteout after its name in the lowest layer", File("f", 0o644, ""), Whiteout("", "f")),
+		one("opaque mark after an unnamed directory in the lowest layer", Dir("d", 0o755), File("d/e/f", 0o644, ""), Opaque("d")),
 		{"opaque root", Image{Layers: []Layer{{File("f", 0o644, "")}, {Opaque(""), File("g", 0o644, "")}}}},
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"maps"
 	"sync"
@@ -15,13 +14,15 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/opencontainers/go-digest"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ctr-rootfs/ctr-rootfs/internal/randomimage"
 )
 
 var (
 	// entryTime is every entry's time that names no other; listings leave it out.
 	entryTime = time.Unix(1_600_000_000, 0)
 	// impliedTime is what the tests give as Options.Implied.
-	impliedTime = time.Unix(1_700_000_000, 0)
+	impliedTime = randomimage.Created
 )
 
 // item is one entry of a layer's tar.
@@ -86,20 +87,19 @@ type layer []item
 
 // tar gives the layer's bytes.
 func (l layer) tar() []byte {
-	var out bytes.Buffer
-	w := tar.NewWriter(&out)
-	for _, i := range l {
-		if err := w.WriteHeader(&i.Header); err != nil {
-			panic(fmt.Sprintf("entry %q: %v", i.Name, err))
-		}
-		if _, err := io.WriteString(w, i.body); err != nil {
-			panic(fmt.Sprintf("entry %q: %v", i.Name, err))
-		}
-	}
-	if err := w.Close(); err != nil {
+	content, err := l.shared().Tar()
+	if err != nil {
 		panic(err)
 	}
-	return out.Bytes()
+	return content
+}
+
+// shared is the layer as the generator of random images has it.
+func (l layer) shared() (out randomimage.Layer) {
+	for _, i := range l {
+		out = append(out, randomimage.Entry{Header: i.Header, Body: i.body})
+	}
+	return out
 }
 
 // memoryBlob is a blob that says whether it was closed.

@@ -1,20 +1,21 @@
 package layers
 
 import (
-	"archive/tar"
 	"flag"
-	"fmt"
-	"maps"
 	"math/rand/v2"
-	"path"
-	"slices"
-	"strings"
 	"testing"
+
+	"github.com/ctr-rootfs/ctr-rootfs/internal/randomimage"
 )
 
 var (
 	firstSeed = flag.Uint64("layers.seed", 0, "the first seed of the random images")
 	images    = flag.Uint64("layers.images", 0, "how many random images a test makes; 0 is its own number")
+
+	// asContainerd is what containerd unpacks without refusing or losing it,
+	// asSpec what layer.md defines.
+	asContainerd = randomimage.Rules{Unpackable: true}
+	asSpec       = randomimage.Rules{Defined: true}
 )
 
 // seeds gives the seeds of a test's random images.
@@ -32,216 +33,31 @@ func seeds(standard uint64) (seeds []uint64) {
 	return seeds
 }
 
-// flavour says what a random image may hold.
-type flavour int
-
-const (
-	// asContainerd is what containerd unpacks without refusing or losing it.
-	asContainerd flavour = iota
-	// asSpec is what layer.md defines: with hard links to lower layers, whiteouts
-	// beside entries and opaque roots, and without what it leaves open (paths
-	// through symlinks, attributes of directories behind opaque marks).
-	asSpec
-)
-
-// thing is what a layer alone has at a path.
-type thing struct {
-	kind   byte // a typeflag, or 'w' for a whiteout
-	target string
-	named  bool // of a directory: by an entry of its own
-	led    bool // of a symlink: an entry's path went through it
-	white  bool // the layer has a whiteout of the path, too
+func randomImage(seed uint64, r randomimage.Rules) []layer {
+	return ownLayers(randomimage.New(seed, r))
 }
 
-// generator makes one image; below and here are what its layers alone hold.
-type generator struct {
-	*rand.Rand
-	flavour flavour
-	below   []map[string]*thing
-	here    map[string]*thing
-	opaque  map[string]bool
-	out     layer
-	bodies  int
+func imageOf(choices rand.Source, r randomimage.Rules) []layer {
+	return ownLayers(randomimage.From(choices, r))
 }
 
-func randomImage(seed uint64, f flavour) []layer {
-	return imageOf(rand.NewPCG(seed, uint64(f)), f)
-}
-
-func imageOf(choices rand.Source, f flavour) []layer {
-	g := &generator{Rand: rand.New(choices), flavour: f, opaque: map[string]bool{}}
+func ownLayers(image []randomimage.Layer) []layer {
 	var layers []layer
-	for range 1 + g.IntN(5) {
-		g.here, g.out = map[string]*thing{}, nil
-		if f == asSpec && g.IntN(3) == 0 {
-			g.addOpaque(g.path())
+	for _, from := range image {
+		var l layer
+		for _, e := range from {
+			l = append(l, item{e.Header, e.Body})
 		}
-		first := len(g.out)
-		for range g.IntN(14) {
-			// A step that adds nothing has to leave nothing behind.
-			here, n := maps.Clone(g.here), len(g.out)
-			if g.step(); len(g.out) == n {
-				g.here = here
-			}
-		}
-		// What an opaque mark hides has to be known before; where it stands not.
-		if f == asSpec && first > 0 && path.Base(g.out[first-1].Name) == opaqueMark {
-			mark := g.out[first-1]
-			to := first + g.IntN(len(g.out)-first+1)
-			g.out = slices.Delete(slices.Insert(g.out, to, mark), first-1, first)
-		}
-		layers = append(layers, g.out)
-		g.below = append(g.below, g.here)
+		layers = append(layers, l)
 	}
 	return layers
 }
 
 // script writes an image as a failure shows it.
 func script(layers []layer) string {
-	var out strings.Builder
-	for n, l := range layers {
-		for _, i := range l {
-			fmt.Fprintf(&out, "  layer %d: %c %q %04o %d:%d @%d %q %v\n", n+1, i.Typeflag, i.Name, i.Mode, i.Uid, i.Gid, i.ModTime.Unix(), i.Linkname, i.PAXRecords)
-		}
+	var image []randomimage.Layer
+	for _, l := range layers {
+		image = append(image, l.shared())
 	}
-	return out.String()
-}
-
-func pick[T any](g *generator, from ...T) T { return from[g.IntN(len(from))] }
-
-func (g *generator) name() string { return pick(g, "a", "b", "c", "d", "a-b", "a.b") }
-
-func (g *generator) path() string {
-	names := []string{g.name()}
-	for len(names) < 4 && g.IntN(2) == 0 {
-		names = append(names, g.name())
-	}
-	return strings.Join(names, "/")
-}
-
-// step adds an entry, or none where the one it thought of is not to be had.
-func (g *generator) step() {
-	p := g.path()
-	if g.flavour == asContainerd && g.IntN(12) == 0 {
-		g.addOpaque(p)
-		return
-	}
-	at, ok := g.makeParents(path.Dir(p), path.Base(p))
-	if !ok {
-		return
-	}
-	old := g.here[at]
-	switch kind := pick(g, "dir", "dir", "dir", "file", "file", "file", "symlink", "link", "link", "whiteout", "whiteout", "fifo", "device"); kind {
-	case "whiteout":
-		if old == nil || g.flavour == asSpec {
-			g.out = append(g.out, g.dress(file(path.Dir(p)+"/.wh."+path.Base(p), "")))
-			if old == nil {
-				g.here[at] = &thing{kind: 'w', white: true}
-			}
-		}
-	case "link":
-		g.addLink(p, at)
-	default:
-		g.addObject(kind, p, at)
-	}
-}
-
-// addObject adds what is no link and no mark.
-func (g *generator) addObject(kind, p, at string) {
-	old := g.here[at]
-	if kind == "dir" {
-		if old != nil && (old.white && g.flavour == asContainerd || !g.mayReplace(at, tar.TypeDir)) {
-			return
-		}
-		if old == nil || old.kind != tar.TypeDir {
-			g.here[at] = &thing{kind: tar.TypeDir}
-		}
-		g.here[at].named = true
-		g.out = append(g.out, g.dress(dir(p, pick[int64](g, 0o755, 0o700, 0o711, g.setgid()))))
-		return
-	}
-	var i item
-	switch kind {
-	case "file":
-		g.bodies++
-		i = file(p, pick(g, "", fmt.Sprint("body ", g.bodies)))
-	case "symlink":
-		i = symlink(p, pick(g, g.name(), "/"+g.path(), "../"+g.path(), g.path(), "./", "no/such"))
-	case "fifo":
-		i = fifo(p)
-	case "device":
-		i = device(p, 1, int64(3+g.IntN(3)))
-	}
-	if !g.mayReplace(at, i.Typeflag) {
-		return
-	}
-	g.replace(at, &thing{kind: i.Typeflag, target: i.Linkname})
-	g.out = append(g.out, g.dress(i))
-}
-
-func (g *generator) setgid() int64 {
-	if g.flavour == asSpec {
-		return 0o1777
-	}
-	return 0o2775
-}
-
-// dress gives an entry attributes and a spelling of its name.
-func (g *generator) dress(i item) item {
-	i.Uid, i.Gid = pick(g, 0, 0, 1, 50), pick(g, 0, 0, 2, 60)
-	if i.Typeflag == tar.TypeReg {
-		i.Mode = pick[int64](g, 0o644, 0o4755, 0o600, 0)
-	}
-	i.ModTime = pick(g, entryTime, entryTime.Add(1), impliedTime.Add(-1), impliedTime.Add(1e9))
-	if i.Typeflag == tar.TypeReg || i.Typeflag == tar.TypeDir || i.Typeflag == tar.TypeLink {
-		for range g.IntN(5) - 2 {
-			i = i.xattr(pick(g, "security.a", "security.b"), fmt.Sprint(g.IntN(9)))
-		}
-	}
-	i.Name = pick(g, "", "", "./", "/", "../", "c/../") + strings.TrimPrefix(i.Name, "./")
-	return i
-}
-
-// addLink adds a hard link to something of this layer, or of a lower one.
-func (g *generator) addLink(p, at string) {
-	target := g.path()
-	found, blocked := walk(g.here, path.Dir(target), false)
-	if blocked || !g.mayReplace(at, tar.TypeLink) {
-		return
-	}
-	to := path.Join(found, path.Base(target))
-	thing := g.here[to]
-	if thing == nil && g.flavour == asSpec {
-		thing = g.lowest(to)
-	}
-	if thing == nil || thing.kind == tar.TypeDir || thing.kind == 'w' || to == at || g.under(to, at) {
-		return
-	}
-	g.replace(at, thing)
-	i := link(p, target)
-	g.out = append(g.out, g.dress(i))
-}
-
-// lowest gives what the nearest lower layer has at a path where one can be sure
-// that no other layer between hides it.
-func (g *generator) lowest(at string) *thing {
-	if len(g.below) == 0 || g.here[path.Dir(at)] != nil && g.here[path.Dir(at)].kind == tar.TypeSymlink {
-		return nil
-	}
-	return g.below[len(g.below)-1][at]
-}
-
-func (g *generator) addOpaque(p string) {
-	if g.flavour == asSpec && g.IntN(4) == 0 {
-		g.out = append(g.out, file(".wh..wh..opq", ""))
-		g.opaque["."] = true
-		return
-	}
-	if resolved, _ := walk(g.here, p, true); resolved == "." {
-		return // containerd ignores it at the root, through a symlink too
-	}
-	if at, ok := g.makeParents(p, "x"); ok {
-		g.out = append(g.out, opaque(p))
-		g.opaque[path.Dir(at)] = true
-	}
+	return randomimage.Script(image)
 }

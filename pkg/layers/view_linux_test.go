@@ -88,9 +88,11 @@ func unpackView(t *testing.T, tars [][]byte) (export.Tree, error) {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return nil, err
 		}
-		_, err := archive.Apply(t.Context(), dir, bytes.NewReader(content),
-			archive.WithConvertWhiteout(archive.OverlayConvertWhiteout), archive.WithParents(lower))
-		if err != nil {
+		var opts []archive.ApplyOpt
+		if i > 0 { // the lowest layer's mount is no overlay
+			opts = append(opts, archive.WithConvertWhiteout(archive.OverlayConvertWhiteout), archive.WithParents(lower))
+		}
+		if _, err := archive.Apply(t.Context(), dir, bytes.NewReader(content), opts...); err != nil {
 			return nil, fmt.Errorf("layer %d: %w", i+1, err)
 		}
 		lower = append([]string{dir}, lower...)
@@ -161,6 +163,14 @@ func TestLossesOfViews(t *testing.T) {
 		{
 			"a whiteout before a directory of its name", []layer{{dir("d", 0o755), file("d/old", "")}, {file(".wh.d", ""), dir("d", 0o755), file("d/new", "")}},
 			lines(`  want f0644 "d/old"`),
+		},
+		{
+			"a whiteout after its name in the lowest layer", []layer{{file("f", ""), file(".wh.f", "")}},
+			lines(`  got  f0644 "f"`),
+		},
+		{
+			"an opaque mark after an unnamed directory in the lowest layer", []layer{{dir("d", 0o755), file("d/e/f", ""), file("d/g", ""), opaque("d")}},
+			lines(`  got  d0755 "d/e" implied`, `  got  f0644 "d/e/f"`),
 		},
 		{
 			"a 0:0 device, which overlayfs takes for a whiteout", []layer{{file("f", "")}, {device("f", 0, 0)}},

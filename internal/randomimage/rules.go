@@ -1,4 +1,4 @@
-package layers
+package randomimage
 
 import (
 	"archive/tar"
@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// The rules of the generator: what containerd would refuse or lose, and what
-// layer.md leaves open, is not in its images.
+// Here is what keeps out of an image what its Rules exclude.
 
 func (g *generator) under(p, dir string) bool { return strings.HasPrefix(p, dir+"/") }
 
@@ -20,10 +19,10 @@ func (g *generator) mayReplace(at string, kind byte) bool {
 	if old == nil || old.kind == 'w' {
 		return true
 	}
-	if g.flavour == asSpec && (old.kind == tar.TypeDir) != (kind == tar.TypeDir) {
+	if g.Defined && (old.kind == tar.TypeDir) != (kind == tar.TypeDir) {
 		return false
 	}
-	if g.flavour == asSpec && kind == tar.TypeDir && !old.named {
+	if g.Defined && kind == tar.TypeDir && !old.named {
 		return false
 	}
 	if old.led {
@@ -46,13 +45,27 @@ func (g *generator) replace(at string, t *thing) {
 			delete(g.here, p)
 		}
 	}
-	g.here[at] = &thing{kind: t.kind, target: t.target, white: g.here[at] != nil && g.here[at].white}
+	g.here[at] = &thing{kind: t.kind, target: t.target, entry: t.entry, white: g.here[at] != nil && g.here[at].white}
+}
+
+// losesUnnamed reports whether an opaque mark of the directory would remove what
+// its own layer has: in the lowest layer, containerd removes what has no entry.
+func (g *generator) losesUnnamed(dir string) bool {
+	if len(g.below) > 0 || g.Defined {
+		return false
+	}
+	for p, t := range g.here {
+		if g.under(p, dir) && t.kind == tar.TypeDir && !t.named {
+			return true
+		}
+	}
+	return false
 }
 
 // makeParents gives the place of base in dir and makes the directories of dir;
-// false where containerd would refuse to, or this flavour does not want it.
+// false where containerd would refuse to, or the rules do not want it.
 func (g *generator) makeParents(dir, base string) (string, bool) {
-	resolved, blocked := walk(g.here, dir, g.flavour == asContainerd)
+	resolved, blocked := walk(g.here, dir, !g.Defined)
 	if blocked {
 		return "", false
 	}
@@ -64,7 +77,7 @@ func (g *generator) makeParents(dir, base string) (string, bool) {
 			}
 		}
 	}
-	if g.flavour == asContainerd {
+	if !g.Defined {
 		g.lead(dir)
 	}
 	return path.Join(resolved, base), true
@@ -106,7 +119,7 @@ func (g *generator) makeDirectory(p string) bool {
 		}
 	}
 	t := &thing{kind: tar.TypeDir}
-	if g.flavour == asSpec && hidden {
+	if g.Defined && hidden {
 		t.named = true
 		g.out = append(g.out, g.dress(dir(p, 0o755)))
 	}
