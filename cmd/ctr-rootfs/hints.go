@@ -80,8 +80,11 @@ func hintFor(err error) string {
 		source      *snapshot.SourceError
 		propagation *snapshot.PropagationError
 		denied      *snapshot.MountDeniedError
+		undo        *snapshot.UndoError
 	)
 	switch {
+	case errors.As(err, &undo):
+		return "remove it with ctr-rootfs gc when the store answers again"
 	case errors.As(err, &source):
 		return sourceHint(source)
 	case errors.As(err, &propagation):
@@ -195,6 +198,8 @@ func socketHint(e *snapshot.SocketError) string {
 	switch {
 	case e.Elsewhere != "":
 		return fmt.Sprintf("another containerd listens: use --address %s, or --store DIR for none", e.Elsewhere)
+	case errors.Is(e, snapshot.ErrNotSocket):
+		return "name the path of containerd's socket with --address, or use --store DIR for no daemon"
 	case errors.Is(e, fs.ErrPermission):
 		return "the socket belongs to root: run as root, or use --store DIR for no daemon"
 	case errors.Is(e, fs.ErrNotExist):

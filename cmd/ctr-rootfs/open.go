@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
+
+// minLease is what containerd can tell: it keeps an expiry in whole seconds.
+const minLease = 2 * time.Second
 
 // open gives a view of SOURCE, and a func that removes it again and must be
 // called, also when ctx has ended by then. pause holds a container still until
@@ -72,6 +76,9 @@ func (f *storeFlags) chosenVia(src snapshot.Source) (snapshot.Via, error) {
 }
 
 func (f *storeFlags) request(ctx context.Context, source string) (snapshot.Request, error) {
+	if f.lease < minLease {
+		return snapshot.Request{}, usagef("reading --lease %s: it is %s at least", f.lease, minLease)
+	}
 	src, err := snapshot.ParseSource(source)
 	if err != nil {
 		return snapshot.Request{}, usageError{err}

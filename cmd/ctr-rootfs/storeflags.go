@@ -16,7 +16,7 @@ type storeFlags struct {
 	address, namespace, snapshotter, dir string
 	hostRoot                             string
 	platform, pull, via, spool           string
-	timeout                              time.Duration
+	timeout, lease                       time.Duration
 	debug                                bool
 	registry                             *registryFlags
 }
@@ -33,6 +33,7 @@ func newStoreFlags(flags *pflag.FlagSet, s streams) *storeFlags {
 	flags.StringVar(&f.via, "via", "auto", "how the tree is read: view (mounted), layers (no mount, no privilege), or auto: view with a daemon, else layers")
 	flags.StringVar(&f.spool, "spool", "", "`DIR` for what layers inflate to [$TMPDIR]")
 	flags.DurationVar(&f.timeout, "timeout", 0, "give up after this `DURATION` (as 30s or 5m; default never)")
+	flags.DurationVar(&f.lease, "lease", 24*time.Hour, "what a killed run leaves may be collected after this `DURATION`; of a living one, never")
 	flags.BoolVar(&f.debug, "debug", false, "show what containerd's libraries log")
 	return f
 }
@@ -64,6 +65,7 @@ func (f *storeFlags) connectTo(ctx context.Context, location snapshot.Location, 
 		Namespace:   namespace,
 		Snapshotter: f.snapshotter,
 		HostRoot:    f.hostRoot,
+		LeaseLife:   f.lease,
 		Notify: func(text string) {
 			tellStore()
 			f.notice(text)

@@ -21,6 +21,7 @@ import (
 // a killed process would leave behind.
 type differ struct {
 	store content.Provider
+	quota *quota
 }
 
 // Apply unpacks the layer desc into the snapshot of mounts, and gives the size
@@ -35,13 +36,13 @@ func (d differ) Apply(ctx context.Context, desc ispec.Descriptor, mounts []mount
 		return ispec.Descriptor{}, fmt.Errorf("opening layer %s: %w", desc.Digest, err)
 	}
 	defer ra.Close()
-	layer, err := decompressed(content.NewReader(ra))
+	layer, err := decompressed(content.NewReader(ra), false)
 	if err != nil {
 		return ispec.Descriptor{}, fmt.Errorf("decompressing layer %s: %w", desc.Digest, err)
 	}
 	defer func() { _ = layer.Close() }() // it was only read
 	digester := digest.Canonical.Digester()
-	tar := &counted{r: io.TeeReader(layer, digester.Hash())}
+	tar := &counted{r: io.TeeReader(&limited{layer, d.quota}, digester.Hash())}
 	if _, err := archive.Apply(ctx, dir, tar, options...); err != nil {
 		return ispec.Descriptor{}, fmt.Errorf("unpacking layer %s: %w", desc.Digest, err)
 	}

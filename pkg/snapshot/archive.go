@@ -42,7 +42,7 @@ func asArchive(ctx context.Context, src Source, err error) error {
 }
 
 func (s *Store) importing(ctx context.Context, store content.Store, req Request, want wanted) (_ *Image, err error) {
-	c, err := openCollection(ctx, req, s.opts.Progress)
+	c, err := openCollection(ctx, req, s.opts)
 	if err != nil {
 		return nil, err
 	}
@@ -98,6 +98,8 @@ func readable(err error) error {
 		return path.Err
 	case errors.Is(err, tar.ErrHeader):
 		return fmt.Errorf("it is no image archive: %w", err)
+	case errors.Is(err, ErrLimit), errors.Is(err, errTrailing):
+		return err
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("it is cut off: %w", err)
 	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader), errors.Is(err, zstd.ErrCRCMismatch):

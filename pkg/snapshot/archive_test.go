@@ -1,7 +1,6 @@
 package snapshot
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -9,8 +8,6 @@ import (
 	"testing"
 
 	"github.com/containerd/containerd/v2/core/images"
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 	"github.com/opencontainers/go-digest"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -62,52 +59,6 @@ func TestReferenced(t *testing.T) {
 			t.Errorf("%s: %d manifests and %v, want an error that lists %s", c.name, len(got), err, c.list)
 		case c.list == "" && (err != nil || len(got) != c.want):
 			t.Errorf("%s: %d manifests and %v, want %d", c.name, len(got), err, c.want)
-		}
-	}
-}
-
-func TestDecompressed(t *testing.T) {
-	const text = "what is inside"
-	var zipped bytes.Buffer
-	w := gzip.NewWriter(&zipped)
-	if _, err := io.WriteString(w, text); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	encoder, err := zstd.NewWriter(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	frame := encoder.EncodeAll([]byte(text), nil)
-	skipped := append([]byte{0x5a, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 'x', 'x'}, frame...)
-	for name, c := range map[string]struct {
-		data []byte
-		want string
-		err  error
-	}{
-		"plain":           {[]byte(text), text, nil},
-		"short":           {[]byte("a"), "a", nil},
-		"empty":           {nil, "", nil},
-		"gzip":            {zipped.Bytes(), text, nil},
-		"two gzip":        {append(bytes.Clone(zipped.Bytes()), zipped.Bytes()...), text + text, nil},
-		"zstd":            {frame, text, nil},
-		"zstd, skippable": {skipped, text, nil},
-		"cut gzip":        {zipped.Bytes()[:zipped.Len()-3], "", io.ErrUnexpectedEOF},
-		"cut zstd":        {frame[:len(frame)-3], "", io.ErrUnexpectedEOF},
-	} {
-		r, err := decompressed(bytes.NewReader(c.data))
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		got, err := io.ReadAll(r)
-		if !errors.Is(err, c.err) || c.err == nil && string(got) != c.want {
-			t.Errorf("%s: %q and %v, want %q and %v", name, got, err, c.want, c.err)
-		}
-		if err := r.Close(); err != nil {
-			t.Errorf("%s: closing: %v", name, err)
 		}
 	}
 }

@@ -20,12 +20,12 @@ type collection interface {
 }
 
 // openCollection opens what the request's source names. Blobs that cannot be
-// read where they lie are written to a file without a name in spoolDir.
-func openCollection(ctx context.Context, req Request, tell func(Step)) (collection, error) {
+// read where they lie are written to a spool in the request's SpoolDir.
+func openCollection(ctx context.Context, req Request, o Options) (collection, error) {
 	if req.Source.Kind == OCILayout {
 		return layout(req.Source.Name), nil
 	}
-	return openTarArchive(ctx, req, tell)
+	return openTarArchive(ctx, req, o)
 }
 
 // chosen gives the image of c that the request asks for.

@@ -13,7 +13,6 @@ import (
 	"github.com/containerd/containerd/v2/core/containers"
 	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/errdefs"
-	"github.com/opencontainers/image-spec/identity"
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
 )
 
@@ -116,7 +115,7 @@ func (v *View) describe(ctx context.Context, sess *session, c containers.Contain
 // name may stand for another image since. Below a user namespace's may be one
 // that has the layers' files with other owners.
 func madeFrom(ctx context.Context, sn snapshots.Snapshotter, info snapshots.Info, image *Image) (bool, error) {
-	chain := identity.ChainID(slices.Clone(image.Config.RootFS.DiffIDs)).String()
+	chain := image.ChainID().String()
 	for range 2 {
 		if info.Parent == chain {
 			return true, nil

@@ -23,6 +23,9 @@ const answerTimeout = 10 * time.Second
 // nothing, or nothing that a containerd says.
 var errNoAnswer = errors.New("no answer")
 
+// errGone is the cause of a SocketError where a daemon stopped answering.
+var errGone = errors.New("it has gone away")
+
 // daemon is a backend behind a socket; its one client serves every session.
 type daemon struct {
 	client *containerd.Client
@@ -49,8 +52,12 @@ func dial(ctx context.Context, address string) (*daemon, error) {
 // knock tells a missing socket, one that is not ours to use, and one that
 // nobody listens at apart, which gRPC's errors do not.
 func knock(ctx context.Context, address string) error {
-	if _, err := os.Stat(address); err != nil {
+	info, err := os.Stat(address)
+	if err != nil {
 		return errors.Unwrap(err)
+	}
+	if info.Mode()&os.ModeSocket == 0 {
+		return ErrNotSocket
 	}
 	conn, err := (&net.Dialer{Timeout: answerTimeout}).DialContext(ctx, "unix", address)
 	if err != nil {

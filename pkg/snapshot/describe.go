@@ -28,9 +28,7 @@ func (s *Store) Image(ctx context.Context, req Request) (*Image, error) {
 		if err == nil {
 			v.Image, err = s.named(held, sess, req, want)
 		}
-		undo, cancel := undoing(ctx)
-		defer cancel()
-		return errors.Join(causeOf(ctx, err), v.undo(undo, sess))
+		return errors.Join(s.cause(ctx, err), v.abandon(ctx, sess))
 	})
 	if err != nil {
 		return nil, err

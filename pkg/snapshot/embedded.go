@@ -22,7 +22,8 @@ const (
 	// lockPoll is how often a store that another process holds is tried.
 	lockPoll = 200 * time.Millisecond
 	// lockPatience is how long before giving up: the other process may be
-	// pulling a large image.
+	// pulling a large image. What undoes waits as long, before its own time
+	// begins.
 	lockPatience = 10 * time.Minute
 )
 
@@ -37,11 +38,14 @@ var errStoreBusy = errors.New("another process holds it")
 type embedded struct {
 	dir    string
 	notify func(string)
+	// maxBytes bounds what a session unpacks.
+	maxBytes int64
 }
 
 // openEmbedded makes sure that dir is there and ours alone: its snapshots
 // hold setuid files, and the content store makes its folders 0755.
-func openEmbedded(dir string, notify func(string)) (*embedded, error) {
+func openEmbedded(o Options) (*embedded, error) {
+	dir := o.Location.Dir
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, &StoreError{Dir: dir, Err: errors.Unwrap(err)}
 	}
@@ -52,7 +56,7 @@ func openEmbedded(dir string, notify func(string)) (*embedded, error) {
 	if err := private(info); err != nil {
 		return nil, &StoreError{Dir: dir, Err: err}
 	}
-	return &embedded{dir: dir, notify: notify}, nil
+	return &embedded{dir: dir, notify: o.Notify, maxBytes: o.MaxBytes}, nil
 }
 
 func private(info fs.FileInfo) error {
@@ -64,10 +68,10 @@ func private(info fs.FileInfo) error {
 
 func (e *embedded) acquire(ctx context.Context) (*session, error) {
 	sess, err := e.open(ctx)
-	if err != nil && ctx.Err() == nil {
+	if err != nil {
 		return nil, &StoreError{Dir: e.dir, Err: err}
 	}
-	return sess, err
+	return sess, nil
 }
 
 func (e *embedded) open(ctx context.Context) (_ *session, err error) {
@@ -98,7 +102,7 @@ func (e *embedded) open(ctx context.Context) (_ *session, err error) {
 	if err := db.Init(ctx); err != nil {
 		return nil, err
 	}
-	client, err := containerd.New("", containerd.WithServices(services(db, parts)...))
+	client, err := containerd.New("", containerd.WithServices(services(db, parts, newQuota(e.maxBytes))...))
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +125,7 @@ func (e *embedded) lock(ctx context.Context) (*bolt.DB, error) {
 			return db, err
 		}
 		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			return nil, fmt.Errorf("%w: %w", errStoreBusy, context.Cause(ctx))
 		}
 		if time.Since(start) > lockPatience {
 			return nil, fmt.Errorf("%w for %s already", errStoreBusy, lockPatience)

@@ -29,6 +29,17 @@ func (e *SocketError) Error() string {
 
 func (e *SocketError) Unwrap() error { return e.Err }
 
+// UndoError says why the view and lease Key could not be removed: they are left
+// in the store.
+type UndoError struct {
+	Key string
+	Err error
+}
+
+func (e *UndoError) Error() string { return fmt.Sprintf("removing %q: %v", e.Key, e.Err) }
+
+func (e *UndoError) Unwrap() error { return e.Err }
+
 // NamespaceError says that an image is not in Namespace but in Others.
 type NamespaceError struct {
 	Image, Namespace string

@@ -19,7 +19,7 @@ const (
 // findForeign fills in Foreign, and closes the root where it cannot be read.
 func (v *View) findForeign() (err error) {
 	if v.Foreign, err = foreign(v.Root); err != nil {
-		return fmt.Errorf("opening the root of %q: %w", v.source, errors.Join(err, v.Root.Close()))
+		return fmt.Errorf("opening the root of %q: %w", v.source, err)
 	}
 	return nil
 }

@@ -178,7 +178,7 @@ func readArchive(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	req := Request{Source: Source{Kind: OCIArchive, Name: path}}
-	c, err := openCollection(t.Context(), req, nil)
+	c, err := openCollection(t.Context(), req, Options{})
 	if err != nil {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,8 +24,9 @@ type Collected struct {
 }
 
 // Collect removes what crashed runs of this tool left in the store: mounts,
-// views and leases, and lets the tasks go on that they held still. What a living run holds stays, as does everything without
-// this tool's label. In an embedded store the garbage goes, too.
+// views and leases, and lets the tasks go on that they held still. What a
+// living run holds stays, as does everything without this tool's label. In an
+// embedded store the garbage goes, too.
 func (s *Store) Collect(ctx context.Context) (Collected, error) {
 	var c Collected
 	err := s.with(ctx, func(ctx context.Context, sess *session) error {
@@ -34,17 +36,18 @@ func (s *Store) Collect(ctx context.Context) (Collected, error) {
 		}
 		var errs []error
 		for _, lease := range found {
+			run := lease.Labels[LabelRun]
 			switch stateOf(lease.Labels, time.Now()) {
 			case living:
-				c.Living = append(c.Living, lease.ID)
+				c.Living = withRun(c.Living, run)
 			case unknown:
-				c.Unknown = append(c.Unknown, lease.ID)
+				c.Unknown = withRun(c.Unknown, run)
 			case dead:
 				if err := reap(ctx, sess, lease); err != nil {
 					errs = append(errs, err)
 					continue
 				}
-				c.Removed = append(c.Removed, lease.ID)
+				c.Removed = withRun(c.Removed, run)
 			}
 		}
 		if sess.collect != nil {
@@ -55,8 +58,17 @@ func (s *Store) Collect(ctx context.Context) (Collected, error) {
 	return c, err
 }
 
+// withRun adds a run once: while it hands its lease over, it has two.
+func withRun(runs []string, run string) []string {
+	if slices.Contains(runs, run) {
+		return runs
+	}
+	return append(runs, run)
+}
+
 // reap undoes what a dead run left, in the order in which it would have.
 func reap(ctx context.Context, sess *session, lease leases.Lease) error {
+	run := lease.Labels[LabelRun]
 	if id := lease.Labels[LabelPaused]; id != "" {
 		if err := resume(ctx, sess, id); err != nil {
 			return err
@@ -67,14 +79,14 @@ func reap(ctx context.Context, sess *session, lease leases.Lease) error {
 		return fmt.Errorf("listing what lease %q holds: %w", lease.ID, err)
 	}
 	if sess.mounts != nil {
-		err := sess.mounts.Deactivate(ctx, lease.ID)
+		err := sess.mounts.Deactivate(ctx, run)
 		if err != nil && !errdefs.IsNotFound(err) && !errdefs.IsNotImplemented(err) {
-			return fmt.Errorf("deactivating the mounts of %q: %w", lease.ID, err)
+			return fmt.Errorf("deactivating the mounts of %q: %w", run, err)
 		}
 	}
 	for _, r := range resources {
 		snapshotter, ok := strings.CutPrefix(r.Type, "snapshots/")
-		if !ok || r.ID != lease.ID {
+		if !ok || r.ID != run {
 			// Content and layers are cache; the collector judges them.
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sort"
 
 	"github.com/containerd/containerd/v2/core/content"
@@ -46,12 +47,14 @@ func (i *Image) documents() []ispec.Descriptor {
 }
 
 // ChainID identifies the stack of the image's layers: the key of its
-// committed snapshot, empty for an image without layers (image-spec,
-// config.md, "Layer ChainID").
-func (i *Image) ChainID() digest.Digest {
+// committed snapshot, empty for an image without layers.
+func (i *Image) ChainID() digest.Digest { return i.chainID(len(i.Config.RootFS.DiffIDs)) }
+
+// chainID identifies the stack of the lowest n layers (image-spec, config.md,
+// "Layer ChainID").
+func (i *Image) chainID(n int) digest.Digest {
 	// identity.ChainID writes into its argument.
-	ids := append([]digest.Digest(nil), i.Config.RootFS.DiffIDs...)
-	return identity.ChainID(ids)
+	return identity.ChainID(slices.Clone(i.Config.RootFS.DiffIDs[:n]))
 }
 
 // PlatformText gives the image's platform as "os/arch[/variant]", empty for an
@@ -187,12 +190,19 @@ func load(ctx context.Context, blobs content.Provider, name string, desc ispec.D
 	if err := document(ctx, blobs, manifest.Config, &image.Config); err != nil {
 		return nil, err
 	}
-	for _, l := range manifest.Layers {
+	unknown := -1
+	for i, l := range manifest.Layers {
 		if images.IsLayerType(l.MediaType) {
 			image.Layers = append(image.Layers, l)
+		} else if unknown < 0 {
+			unknown = i
 		}
 	}
-	if layers, ids := len(image.Layers), len(image.Config.RootFS.DiffIDs); layers != ids {
+	layers, ids := len(image.Layers), len(image.Config.RootFS.DiffIDs)
+	switch {
+	case layers != ids && unknown >= 0:
+		return nil, fmt.Errorf("reading manifest %s: layer %d has the media type %q, which is not a layer's", desc.Digest, unknown+1, manifest.Layers[unknown].MediaType)
+	case layers != ids:
 		return nil, fmt.Errorf("reading manifest %s: it lists %d layers, its config %d diff IDs", desc.Digest, layers, ids)
 	}
 	image.Platform = platforms.Normalize(image.Config.Platform)

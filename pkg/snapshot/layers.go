@@ -33,13 +33,14 @@ type Blob = interface {
 }
 
 // OpenArchive opens an image of an archive or layout by its layers: it needs no
-// store and no privilege. Of o only Progress counts. The caller closes the view.
+// store and no privilege. Of o only
+// Progress and MaxBytes count. The caller closes the view.
 func OpenArchive(ctx context.Context, req Request, o Options) (*View, error) {
 	want, err := platform(req.Platform)
 	if err != nil {
 		return nil, err
 	}
-	c, err := openCollection(ctx, req, o.Progress)
+	c, err := openCollection(ctx, req, o)
 	if err != nil {
 		return nil, asArchive(ctx, req.Source, err)
 	}
@@ -65,14 +66,12 @@ func (v *View) openLayers(ctx context.Context, sess *session, req Request, want 
 		return err
 	}
 	v.Via = ViaLayers
-	for i, layer := range v.Image.Layers {
-		_, err := sess.client.ContentStore().Info(ctx, layer.Digest)
-		if errdefs.IsNotFound(err) {
-			return &DiscardedError{Image: v.Image.Name, Err: fmt.Errorf("layer %d: %w", i, err)}
-		}
-		if err != nil {
-			return fmt.Errorf("looking for layer %d of %q: %w", i, v.Image.Name, err)
-		}
+	missing, err := firstMissing(ctx, sess.client.ContentStore(), v.Image.Layers)
+	if err != nil {
+		return fmt.Errorf("reading the layers of image %q: %w", v.Image.Name, err)
+	}
+	if missing != nil {
+		return &DiscardedError{Image: v.Image.Name, Err: fmt.Errorf("layer %s: %w", missing.Digest, errdefs.ErrNotFound)}
 	}
 	blobs, inPlace, err := v.store.backend.blobs()
 	if err != nil {

@@ -21,19 +21,26 @@ type layout string
 
 func (layout) close() error { return nil }
 
-func (l layout) index(context.Context) (index ispec.Index, err error) {
+func (l layout) index(ctx context.Context) (index ispec.Index, err error) {
 	var marker ispec.ImageLayout
-	if err := l.json(ispec.ImageLayoutFile, &marker); err != nil {
+	if err := l.json(ctx, ispec.ImageLayoutFile, &marker); err != nil {
 		return index, err
 	}
-	if marker.Version != ispec.ImageLayoutVersion {
-		return index, fmt.Errorf("its layout version is %q, not %q", marker.Version, ispec.ImageLayoutVersion)
+	if err := checkLayout(marker); err != nil {
+		return index, err
 	}
-	return index, l.json(ispec.ImageIndexFile, &index)
+	return index, l.json(ctx, ispec.ImageIndexFile, &index)
 }
 
-func (l layout) json(name string, into any) error {
-	f, err := l.open(name)
+func checkLayout(marker ispec.ImageLayout) error {
+	if marker.Version != ispec.ImageLayoutVersion {
+		return fmt.Errorf("its layout version is %q, not %q", marker.Version, ispec.ImageLayoutVersion)
+	}
+	return nil
+}
+
+func (l layout) json(ctx context.Context, name string, into any) error {
+	f, err := l.open(ctx, name)
 	if errdefs.IsNotFound(err) {
 		return fmt.Errorf("it is no OCI layout: it has no %q", name)
 	}
@@ -48,21 +55,21 @@ func (l layout) json(name string, into any) error {
 }
 
 // ReaderAt makes a layout a content.Provider.
-func (l layout) ReaderAt(_ context.Context, desc ispec.Descriptor) (content.ReaderAt, error) {
+func (l layout) ReaderAt(ctx context.Context, desc ispec.Descriptor) (content.ReaderAt, error) {
 	// A digest that is not well formed could name a path outside of blobs/.
 	if err := desc.Digest.Validate(); err != nil {
 		return nil, err
 	}
-	f, err := l.open(filepath.Join(ispec.ImageBlobsDir, desc.Digest.Algorithm().String(), desc.Digest.Encoded()))
+	f, err := l.open(ctx, filepath.Join(ispec.ImageBlobsDir, desc.Digest.Algorithm().String(), desc.Digest.Encoded()))
 	if errdefs.IsNotFound(err) {
 		return nil, fmt.Errorf("blob %s: %w", desc.Digest, err)
 	}
 	return f, err
 }
 
-// open opens a regular file of the layout, and nothing else: a FIFO would wait
-// for a writer, a device may act.
-func (l layout) open(name string) (blobFile, error) {
+// open opens a regular file of the layout, and nothing else: a device may act
+// when it is opened. What is put in its place meanwhile is not read, either.
+func (l layout) open(ctx context.Context, name string) (blobFile, error) {
 	path := filepath.Join(string(l), name)
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -72,14 +79,22 @@ func (l layout) open(name string) (blobFile, error) {
 		return blobFile{}, err
 	}
 	if !info.Mode().IsRegular() {
-		return blobFile{}, fmt.Errorf("%q is not a regular file", name)
+		return blobFile{}, notRegular(name)
 	}
-	f, err := os.Open(path)
+	f, err := openInterruptible(ctx, path)
 	if err != nil {
 		return blobFile{}, err
 	}
+	if info, err = f.Stat(); err == nil && !info.Mode().IsRegular() {
+		err = notRegular(name)
+	}
+	if err != nil {
+		return blobFile{}, errors.Join(err, f.Close())
+	}
 	return blobFile{f, info.Size()}, nil
 }
+
+func notRegular(name string) error { return fmt.Errorf("%q is not a regular file", name) }
 
 type blobFile struct {
 	*os.File

@@ -13,9 +13,9 @@ import (
 	"github.com/containerd/errdefs"
 )
 
-// leaseLife is how long a lease holds what a killed process left, before the
-// store's collector takes it.
-const leaseLife = 24 * time.Hour
+// defaultLeaseLife is how long a lease holds what a killed process left, before
+// the store's collector takes it.
+const defaultLeaseLife = 24 * time.Hour
 
 // Labels on every lease and view, by which what this tool made is told from
 // what others made, and a living run from a dead one.
@@ -40,22 +40,33 @@ func newKey() (string, error) {
 // LabelPaused names the container whose task a run holds still.
 const LabelPaused = "ctr-rootfs.io/paused"
 
-// leased puts everything that ctx makes from here on under a new lease named
-// key, with further labels. The lease is the caller's to delete, also after an
-// error. It is not cancelled half way: the daemon could make it after it was
-// looked for in vain.
-func leased(ctx context.Context, sess *session, key string, further map[string]string) (context.Context, leases.Lease, error) {
+// leased puts everything that ctx makes from here on under lease, which is made
+// here. It is the caller's to delete, also after an error. It is not cancelled
+// half way: the daemon could make it after it was looked for in vain.
+func (s *Store) leased(ctx context.Context, sess *session, lease leases.Lease) (context.Context, error) {
+	whole, cancel := undoing(ctx)
+	defer cancel()
+	if err := s.createLease(whole, sess, lease); err != nil {
+		return ctx, err
+	}
+	return leases.WithLease(ctx, lease.ID), nil
+}
+
+func (s *Store) createLease(ctx context.Context, sess *session, lease leases.Lease) error {
+	_, err := sess.client.LeasesService().Create(ctx,
+		leases.WithID(lease.ID), leases.WithLabels(maps.Clone(lease.Labels)), leases.WithExpiration(s.opts.LeaseLife))
+	if err != nil {
+		return fmt.Errorf("creating a lease: %w", err)
+	}
+	return nil
+}
+
+// leaseOf describes the first lease of the run named key, with further labels.
+func leaseOf(key string, further map[string]string) leases.Lease {
 	labels := processLabels()
 	labels[LabelRun] = key
 	maps.Copy(labels, further)
-	whole, cancel := undoing(ctx)
-	defer cancel()
-	lease, err := sess.client.LeasesService().Create(whole,
-		leases.WithID(key), leases.WithLabels(labels), leases.WithExpiration(leaseLife))
-	if err != nil {
-		return ctx, leases.Lease{ID: key}, fmt.Errorf("creating a lease: %w", err)
-	}
-	return leases.WithLease(ctx, lease.ID), lease, nil
+	return leases.Lease{ID: key, Labels: labels}
 }
 
 // unlease deletes a lease; what it alone held goes at the next collection, or

@@ -81,12 +81,12 @@ func platformsOf(ctx context.Context, sess *session, record images.Image, have [
 		if info.Unpacked, err = unpackedIn(ctx, sess, image, have); err != nil {
 			return nil, err
 		}
-		kept, err := keeps(ctx, blobs, image.Layers)
+		missing, err := firstMissing(ctx, blobs, image.Layers)
 		if err != nil {
 			return nil, err
 		}
 		switch {
-		case kept:
+		case missing == nil:
 			info.Layers = LayersKept
 		case len(info.Unpacked) > 0:
 			info.Layers = LayersDiscarded
@@ -116,18 +116,19 @@ func unpackedIn(ctx context.Context, sess *session, image *Image, have []string)
 	return in, nil
 }
 
-// keeps says whether the content store has all of blobs.
-func keeps(ctx context.Context, store content.Store, blobs []ispec.Descriptor) (bool, error) {
-	for _, blob := range blobs {
-		_, err := store.Info(ctx, blob.Digest)
+// firstMissing gives the first of layers that the content store does not have,
+// nil where it has all.
+func firstMissing(ctx context.Context, store content.Store, layers []ispec.Descriptor) (*ispec.Descriptor, error) {
+	for _, layer := range layers {
+		_, err := store.Info(ctx, layer.Digest)
 		if errdefs.IsNotFound(err) {
-			return false, nil
+			return &layer, nil
 		}
 		if err != nil {
-			return false, fmt.Errorf("looking for layer %s: %w", blob.Digest, err)
+			return nil, fmt.Errorf("looking for layer %s: %w", layer.Digest, err)
 		}
 	}
-	return true, nil
+	return nil, nil
 }
 
 func ignoreNotFound(err error) error {

@@ -37,7 +37,8 @@ func Locate(address, dir string) (Location, error) {
 		return embeddedAt(dir)
 	}
 	if address != "" {
-		return Location{Address: socketPath(address)}, nil
+		path, err := socketPath(address)
+		return Location{Address: path}, err
 	}
 	if _, err := os.Stat(DefaultAddress); !errors.Is(err, fs.ErrNotExist) {
 		return Location{Address: DefaultAddress}, nil
@@ -80,14 +81,20 @@ func embeddedAt(dir string) (Location, error) {
 	return Location{Dir: abs}, nil
 }
 
+// ErrNotSocket says that an address is none of a socket of this host.
+var ErrNotSocket = errors.New("it is no socket of this host")
+
 // socketPath takes the forms of an address that containerd's own tools take,
 // and makes it absolute: gRPC takes what follows "unix://" for a host.
-func socketPath(address string) string {
+func socketPath(address string) (string, error) {
 	path := strings.TrimPrefix(address, "unix://")
-	if abs, err := filepath.Abs(path); err == nil {
-		return abs
+	if strings.Contains(path, "://") {
+		return "", &SocketError{Address: address, Err: ErrNotSocket}
 	}
-	return path
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs, nil
+	}
+	return path, nil
 }
 
 // knownSockets lists where other distributions of containerd listen, and that

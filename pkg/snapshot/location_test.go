@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,6 +22,23 @@ func TestLocate(t *testing.T) {
 		if got, err := Locate(c.address, c.dir); err != nil || got != c.want {
 			t.Errorf("Locate(%q, %q) = %v, %v; want %v", c.address, c.dir, got, err, c.want)
 		}
+	}
+}
+
+func TestLocateNoSocket(t *testing.T) {
+	for _, address := range []string{"tcp://127.0.0.1:1234", "npipe:////./pipe/containerd", "unix://tcp://x"} {
+		var socket *SocketError
+		got, err := Locate(address, "")
+		if !errors.As(err, &socket) || !errors.Is(err, ErrNotSocket) || socket.Address != address {
+			t.Errorf("Locate(%q) = %v, %v", address, got, err)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := knock(t.Context(), file); !errors.Is(err, ErrNotSocket) {
+		t.Errorf("a regular file: %v", err)
 	}
 }
 

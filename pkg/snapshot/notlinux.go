@@ -34,7 +34,10 @@ func (v *View) findForeign() error { return nil }
 func (e *embedded) snapshotters() (map[string]snapshots.Snapshotter, error) { return nil, nil }
 
 // differ unpacks nothing.
-type differ struct{ store content.Provider }
+type differ struct {
+	store content.Provider
+	quota *quota
+}
 
 func (differ) Apply(context.Context, ispec.Descriptor, []mount.Mount, ...diff.ApplyOpt) (ispec.Descriptor, error) {
 	return ispec.Descriptor{}, ErrNeedsLinux

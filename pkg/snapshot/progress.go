@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/opencontainers/go-digest"
-	"github.com/opencontainers/image-spec/identity"
 )
 
 // The stages of which a Step tells.
@@ -72,8 +71,8 @@ func (w *watcher) step(ctx context.Context) Step {
 	}
 	ids := w.image.Config.RootFS.DiffIDs
 	for w.unpacked < len(ids) {
-		chain := identity.ChainID(append([]digest.Digest(nil), ids[:w.unpacked+1]...))
-		if _, err := w.sess.client.SnapshotService(w.snapshotter).Stat(ctx, chain.String()); err != nil {
+		chain := w.image.chainID(w.unpacked + 1).String()
+		if _, err := w.sess.client.SnapshotService(w.snapshotter).Stat(ctx, chain); err != nil {
 			break
 		}
 		w.unpacked++
@@ -108,10 +107,9 @@ func (w *watcher) fetched(ctx context.Context) (done, total int64) {
 // snapshots use, without what later layers replace. A layer that cannot be
 // measured counts nothing.
 func sizeOf(ctx context.Context, sess *session, image *Image, snapshotter string) (size int64) {
-	ids := image.Config.RootFS.DiffIDs
-	for i := range ids {
-		chain := identity.ChainID(append([]digest.Digest(nil), ids[:i+1]...))
-		if usage, err := sess.client.SnapshotService(snapshotter).Usage(ctx, chain.String()); err == nil {
+	for i := range image.Config.RootFS.DiffIDs {
+		chain := image.chainID(i + 1).String()
+		if usage, err := sess.client.SnapshotService(snapshotter).Usage(ctx, chain); err == nil {
 			size += usage.Size
 		}
 	}

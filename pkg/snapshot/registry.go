@@ -51,12 +51,12 @@ type remote struct {
 // remote gives access to an image; notify is told when a registry has to be
 // waited for.
 func (r Registry) remote(ctx context.Context, notify func(string)) *remote {
-	return &remote{Resolver: docker.NewResolver(docker.ResolverOptions{Hosts: r.hosts(ctx, notify)})}
+	return &remote{Resolver: docker.NewResolver(docker.ResolverOptions{Hosts: r.hosts(ctx, newPatience(notify))})}
 }
 
 // hosts finds the hosts that serve a registry: its mirrors in the order of
-// hosts.toml, then the registry itself.
-func (r Registry) hosts(ctx context.Context, notify func(string)) docker.RegistryHosts {
+// hosts.toml, then the registry itself. All of them share p.
+func (r Registry) hosts(ctx context.Context, p *patience) docker.RegistryHosts {
 	creds := newCredentials(ctx, r)
 	options := config.HostOptions{}
 	if r.HostsDir != "" {
@@ -83,7 +83,7 @@ func (r Registry) hosts(ctx context.Context, notify func(string)) docker.Registr
 				tries = maxTries
 			}
 			client := *hosts[i].Client
-			client.Transport = newRetrying(client.Transport, tries, notify)
+			client.Transport = &retrying{next: client.Transport, tries: tries, patience: p}
 			hosts[i].Client = &client
 			hosts[i].Authorizer = docker.NewDockerAuthorizer(
 				docker.WithAuthClient(&client),

@@ -129,7 +129,7 @@ func (e *PullError) cause() string {
 	case PullIncomplete:
 		return "the registry lacks a part of the image: " + lacking(e.Err)
 	case PullCut:
-		return "the connection to the registry was cut again and again"
+		return "the connection to the registry was cut again and again, or stood still"
 	}
 	return withoutAddress(e.Err)
 }

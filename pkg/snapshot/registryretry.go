@@ -23,6 +23,9 @@ const (
 	maxRetryAfter = 30 * time.Second
 	// maxWaiting bounds all the waits of one pull.
 	maxWaiting = 2 * time.Minute
+	// maxIdle is how long a registry may say nothing at all, before or within an
+	// answer: a cache may have to fetch a blob first.
+	maxIdle = time.Minute
 )
 
 // busyError says that a registry went on refusing requests for now.
@@ -46,17 +49,24 @@ func (e *busyError) Error() string {
 type retrying struct {
 	next http.RoundTripper
 	// tries is how often a request is made.
-	tries  int
+	tries int
+	*patience
+}
+
+// patience is what one pull has with all of its hosts together.
+type patience struct {
 	notify func(string)
 	// wait sleeps, or gives the reason for which ctx ended.
 	wait func(ctx context.Context, d time.Duration) error
+	// idle is how long a host may say nothing.
+	idle time.Duration
 
 	mu     sync.Mutex
 	waited time.Duration
 }
 
-func newRetrying(next http.RoundTripper, tries int, notify func(string)) *retrying {
-	return &retrying{next: next, tries: tries, notify: notify, wait: sleep}
+func newPatience(notify func(string)) *patience {
+	return &patience{notify: notify, wait: sleep, idle: maxIdle}
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
@@ -74,10 +84,10 @@ func sleep(ctx context.Context, d time.Duration) error {
 func (t *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 	backoff := firstWait
 	for try := 1; ; try++ {
-		resp, err := t.next.RoundTrip(req)
+		resp, err := t.watched(req)
 		cause := passing(resp, err)
 		if cause == nil {
-			return resumable(resp), err
+			return resp, err
 		}
 		if resp != nil {
 			// The cause says all that the body could.
@@ -103,20 +113,20 @@ func (t *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // affords takes a wait from the pull's budget.
-func (t *retrying) affords(delay time.Duration) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if delay > maxRetryAfter || t.waited+delay > maxWaiting {
+func (p *patience) affords(delay time.Duration) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if delay > maxRetryAfter || p.waited+delay > maxWaiting {
 		return false
 	}
-	t.waited += delay
+	p.waited += delay
 	return true
 }
 
 // passing gives the reason for which a request is worth another try, or nil.
 func passing(resp *http.Response, err error) error {
 	switch {
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, errIdle), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("%w: %w", errCut, err)
 	case err != nil:
 		return nil
@@ -128,11 +138,15 @@ func passing(resp *http.Response, err error) error {
 	return nil
 }
 
+// longest is what a longer wait counts as, which no time.Duration holds.
+const longest = 365 * 24 * time.Hour
+
 // retryAfter reads the header of that name: seconds, or a date (RFC 9110,
 // 10.2.3); 0 where there is none.
 func retryAfter(value string) time.Duration {
-	if seconds, err := strconv.Atoi(value); err == nil && seconds > 0 {
-		return time.Duration(seconds) * time.Second
+	seconds, err := strconv.ParseInt(value, 10, 64)
+	if (err == nil || errors.Is(err, strconv.ErrRange)) && seconds > 0 {
+		return time.Duration(min(seconds, int64(longest/time.Second))) * time.Second
 	}
 	if date, err := http.ParseTime(value); err == nil {
 		return max(time.Until(date).Round(time.Second), 0)
@@ -155,30 +169,4 @@ func repeated(req *http.Request) (*http.Request, bool) {
 	again := req.Clone(req.Context())
 	again.Body = body
 	return again, true
-}
-
-// errCut says that a connection ended too early.
-var errCut = errors.New("the connection was cut")
-
-// resumable makes every way in which a body can break the one that
-// containerd's fetcher resumes.
-func resumable(resp *http.Response) *http.Response {
-	if resp != nil && resp.StatusCode < http.StatusMultipleChoices {
-		resp.Body = cutBody{resp.Body, resp.Request.Context().Err}
-	}
-	return resp
-}
-
-type cutBody struct {
-	io.ReadCloser
-	// cancelled gives why the request was ended by ourselves, or nil.
-	cancelled func() error
-}
-
-func (b cutBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err != nil && err != io.EOF && b.cancelled() == nil {
-		return n, io.ErrUnexpectedEOF
-	}
-	return n, err
 }

@@ -71,7 +71,7 @@ func TestRetrying(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := &script{answers: c.answers}
-			r := newRetrying(s, c.tries, func(string) {})
+			r := &retrying{next: s, tries: c.tries, patience: newPatience(func(string) {})}
 			var waits []time.Duration
 			r.wait = func(_ context.Context, d time.Duration) error {
 				waits = append(waits, d)
@@ -108,7 +108,10 @@ func TestRetrying(t *testing.T) {
 func TestRetryingEndsWithItsContext(t *testing.T) {
 	cause := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(context.Background())
-	r := newRetrying(&script{answers: []answered{{status: 503}}}, maxTries, func(string) { cancel(cause) })
+	r := &retrying{
+		next: &script{answers: []answered{{status: 503}}}, tries: maxTries,
+		patience: newPatience(func(string) { cancel(cause) }),
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://example.com/", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -121,6 +124,7 @@ func TestRetryingEndsWithItsContext(t *testing.T) {
 func TestRetryAfter(t *testing.T) {
 	for value, want := range map[string]time.Duration{
 		"": 0, "x": 0, "-1": 0, "12": 12 * time.Second,
+		"9223372037": longest, "99999999999999999999": longest, "-99999999999999999999": 0,
 		time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat): 0,
 		time.Now().Add(time.Hour).UTC().Format(http.TimeFormat):  time.Hour,
 	} {

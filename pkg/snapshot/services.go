@@ -16,7 +16,7 @@ import (
 // services joins the parts of an embedded store into what a client needs.
 // Introspection and namespaces are asked for by Pull: without them the client
 // would reach for a connection that it does not have.
-func services(db *metadata.DB, parts map[string]snapshots.Snapshotter) []containerd.ServicesOpt {
+func services(db *metadata.DB, parts map[string]snapshots.Snapshotter, q *quota) []containerd.ServicesOpt {
 	store := db.ContentStore()
 	return []containerd.ServicesOpt{
 		containerd.WithContentStore(store),
@@ -24,7 +24,7 @@ func services(db *metadata.DB, parts map[string]snapshots.Snapshotter) []contain
 		containerd.WithContainerStore(metadata.NewContainerStore(db)),
 		containerd.WithLeasesService(metadata.NewLeaseManager(db)),
 		containerd.WithSnapshotters(db.Snapshotters()),
-		containerd.WithDiffService(differ{store}),
+		containerd.WithDiffService(differ{store, q}),
 		containerd.WithNamespaceService(namespaceStore{db}),
 		containerd.WithIntrospectionService(introspection{parts}),
 	}
@@ -35,8 +35,8 @@ type introspection struct {
 	parts map[string]snapshots.Snapshotter
 }
 
-// Plugins ignores the filters but for the id, since only snapshotters are
-// ever asked for here.
+// Plugins ignores the filters: only snapshotters are ever asked for here, and
+// whoever asks for one finds it by its id.
 func (i introspection) Plugins(context.Context, ...string) (*introspectionapi.PluginsResponse, error) {
 	resp := &introspectionapi.PluginsResponse{}
 	for name := range i.parts {

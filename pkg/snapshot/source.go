@@ -108,7 +108,7 @@ func (k SourceKind) known() bool {
 func parsePrefixed(text string, kind SourceKind, rest string) (Source, error) {
 	s := Source{Kind: kind, Name: rest}
 	if s.InArchive() {
-		s.Name, s.Ref, _ = strings.Cut(rest, ":")
+		s.Name, s.Ref = splitReference(rest)
 	}
 	if s.Name == "" {
 		return Source{}, fmt.Errorf("parsing source %q: nothing follows %q", text, string(kind)+":")
@@ -117,4 +117,17 @@ func parsePrefixed(text string, kind SourceKind, rest string) (Source, error) {
 		return Source{}, fmt.Errorf("parsing source %q: it is pod:[NAMESPACE/]POD[/CONTAINER]", text)
 	}
 	return s, nil
+}
+
+// splitReference tells the path of an archive from the reference behind it,
+// where both may have colons: the longest path that is there is the one that is
+// meant, and where none is, the shortest.
+func splitReference(text string) (path, ref string) {
+	for end := len(text); end > 0; end = strings.LastIndexByte(text[:end], ':') {
+		if _, err := os.Lstat(text[:end]); err == nil {
+			return text[:end], strings.TrimPrefix(text[end:], ":")
+		}
+	}
+	path, ref, _ = strings.Cut(text, ":")
+	return path, ref
 }

@@ -1,6 +1,9 @@
 package snapshot
 
-import "testing"
+import (
+	"os"
+	"testing"
+)
 
 func TestParseSource(t *testing.T) {
 	for _, c := range []struct {
@@ -31,6 +34,29 @@ func TestParseSourceRefuses(t *testing.T) {
 	for _, text := range []string{"", "Alpine", "oci:", "oci-archive::v1", "a b", "container:", "pod:", "pod:/web", "pod:a/b/", "pod:a/b/c/d", "snapshot:", "alpine@sha256:1"} {
 		if got, err := ParseSource(text); err == nil {
 			t.Errorf("ParseSource(%q) = %+v, want an error", text, got)
+		}
+	}
+}
+
+// TestColonsInPaths prefers the longest path that is there.
+func TestColonsInPaths(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"a:b.tar", "a", "c.tar", "c.tar:1"} {
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for text, want := range map[string]Source{
+		"oci-archive:a:b.tar":         {Kind: OCIArchive, Name: "a:b.tar"},
+		"oci-archive:a:b.tar:v1":      {Kind: OCIArchive, Name: "a:b.tar", Ref: "v1"},
+		"oci-archive:a:b.tar:x.y/z:1": {Kind: OCIArchive, Name: "a:b.tar", Ref: "x.y/z:1"},
+		"oci-archive:a:c":             {Kind: OCIArchive, Name: "a", Ref: "c"},
+		"oci:c.tar:1":                 {Kind: OCILayout, Name: "c.tar:1"},
+		"oci:c.tar:2":                 {Kind: OCILayout, Name: "c.tar", Ref: "2"},
+		"oci-archive:none:b:1":        {Kind: OCIArchive, Name: "none", Ref: "b:1"},
+	} {
+		if got, err := ParseSource(text); err != nil || got != want {
+			t.Errorf("ParseSource(%q) = %+v, %v; want %+v", text, got, err, want)
 		}
 	}
 }

@@ -10,44 +10,50 @@ import (
 
 // plainFile gives an archive as an uncompressed tar that can be read here and
 // there: the file itself, or a copy of what is in it. The caller closes it.
-func plainFile(ctx context.Context, req Request, tell func(Step)) (*os.File, error) {
+func plainFile(ctx context.Context, req Request, o Options) (archiveFile, error) {
 	stream, total := req.Stdin, int64(0)
 	if req.Source.Name != "-" {
 		file, err := openInterruptible(ctx, req.Source.Name)
 		if err != nil {
-			return nil, err
+			return archiveFile{}, err
 		}
 		info, err := file.Stat()
 		if err != nil {
-			return nil, errors.Join(err, file.Close())
+			return archiveFile{}, errors.Join(err, file.Close())
 		}
 		if asItIs, err := isPlain(file); err == nil && asItIs && info.Mode().IsRegular() {
-			return file, nil
+			return archiveFile{File: file}, nil
 		}
 		defer file.Close()
 		stream, total = file, info.Size()
 	}
 	interruptible := cancellable(ctx, stream)
 	defer interruptible.Close()
-	inflated, err := decompressed(watchReading(interruptible, tell, total))
+	inflated, err := decompressed(watchReading(interruptible, o.Progress, total), true)
 	if err != nil {
-		return nil, err
+		return archiveFile{}, err
 	}
 	defer inflated.Close()
-	return spooled(inflated, req.SpoolDir)
+	return spooled(&limited{r: inflated, quota: newQuota(o.MaxBytes)}, req.SpoolDir)
 }
 
 // openInterruptible opens a file that may be a FIFO: opening one waits for its
-// writer, which only ctx can end.
+// writer, which only ctx can end. What opens after that is closed.
 func openInterruptible(ctx context.Context, name string) (*os.File, error) {
 	type result struct {
 		file *os.File
 		err  error
 	}
-	opened := make(chan result, 1)
+	opened := make(chan result)
 	go func() {
 		file, err := os.Open(name)
-		opened <- result{file, err}
+		select {
+		case opened <- result{file, err}:
+		case <-ctx.Done():
+			if err == nil {
+				_ = file.Close() // it was not even read
+			}
+		}
 	}()
 	select {
 	case r := <-opened:
@@ -67,23 +73,47 @@ func isPlain(file io.ReaderAt) (bool, error) {
 	return wrappingOf(start[:n]) == plain, nil
 }
 
+// archiveFile is an archive that can be read here and there.
+type archiveFile struct {
+	*os.File
+	// remove is the name to remove after closing; empty where there is none, or
+	// it is not ours.
+	remove string
+}
+
+// Close also removes a spool that has a name.
+func (f archiveFile) Close() error {
+	err := f.File.Close()
+	if f.remove != "" {
+		err = errors.Join(err, os.Remove(f.remove))
+	}
+	return err
+}
+
 // spooled writes a stream to a file in dir, the default one for temporary
-// files where that is empty. The file has no name: it goes with its descriptor.
-func spooled(stream io.Reader, dir string) (*os.File, error) {
+// files where that is empty. It is gone when it is closed, or, where the system
+// can do that, when the process dies.
+func spooled(stream io.Reader, dir string) (archiveFile, error) {
 	if dir == "" {
 		dir = os.TempDir()
 	}
-	file, err := os.CreateTemp(dir, "ctr-rootfs-archive-")
+	file, err := openSpool(dir)
 	if err != nil {
-		return nil, &SpoolError{Dir: dir, Err: withoutPath(err)}
+		return archiveFile{}, &SpoolError{Dir: dir, Err: withoutPath(err)}
 	}
-	if err := os.Remove(file.Name()); err != nil {
-		return nil, errors.Join(&SpoolError{Dir: dir, Err: withoutPath(err)}, file.Close())
-	}
-	if _, err := io.Copy(spoolWriter{file, dir}, stream); err != nil {
-		return nil, errors.Join(err, file.Close())
+	if _, err := io.Copy(spoolWriter{file.File, dir}, stream); err != nil {
+		return archiveFile{}, errors.Join(err, file.Close())
 	}
 	return file, nil
+}
+
+// createSpool makes a spool that has a name until it is closed.
+func createSpool(dir string) (archiveFile, error) {
+	file, err := os.CreateTemp(dir, "ctr-rootfs-archive-")
+	if err != nil {
+		return archiveFile{}, err
+	}
+	return archiveFile{file, file.Name()}, nil
 }
 
 // spoolWriter tells an error of writing from one of the stream that is copied.

@@ -1,13 +1,16 @@
 package snapshot
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sys/unix"
 )
 
@@ -19,12 +22,81 @@ func TestFIFOWithoutWriterCanBeInterrupted(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
 	req := Request{Source: Source{Kind: OCIArchive, Name: name}}
-	if _, err := plainFile(ctx, req, nil); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := plainFile(ctx, req, Options{}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("plainFile = %v", err)
 	}
-	// Lets the reader that waits go on, and end.
-	if f, err := os.OpenFile(name, os.O_WRONLY|unix.O_NONBLOCK, 0); err == nil {
-		f.Close()
+	// The open that waits is let go on; what it opens is closed again.
+	var w *os.File
+	for w == nil {
+		var err error
+		if w, err = os.OpenFile(name, os.O_WRONLY|unix.O_NONBLOCK, 0); err != nil && !errors.Is(err, unix.ENXIO) {
+			t.Fatal(err)
+		}
+	}
+	defer w.Close()
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		if _, err := w.WriteString("x"); errors.Is(err, unix.EPIPE) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the file that was opened too late is open still")
+		}
+	}
+}
+
+// TestLayoutIsInterrupted meets a FIFO that nobody writes to.
+func TestLayoutIsInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	if err := unix.Mkfifo(filepath.Join(dir, "fifo"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := openInterruptible(ctx, filepath.Join(dir, "fifo")); !errors.Is(err, context.Canceled) {
+		t.Errorf("a FIFO: %v", err)
+	}
+	if _, err := layout(dir).open(t.Context(), "fifo"); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("a FIFO in a layout: %v", err)
+	}
+}
+
+// TestSpoolWithAName is the way of systems that remove no open file.
+func TestSpoolWithAName(t *testing.T) {
+	dir := t.TempDir()
+	f, err := createSpool(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Stat(); err != nil {
+		t.Error(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("after closing there is %v (%v)", left, err)
+	}
+}
+
+// TestArchiveIsLimited spools an archive that inflates without end.
+func TestArchiveIsLimited(t *testing.T) {
+	encoder, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bomb := encoder.EncodeAll(make([]byte, 1<<20), nil)
+	for limit, fits := range map[int64]bool{0: true, 1 << 20: true, 1<<20 - 1: false} {
+		req := Request{Source: Source{Kind: OCIArchive, Name: "-"}, Stdin: bytes.NewReader(bomb), SpoolDir: t.TempDir()}
+		f, err := plainFile(t.Context(), req, Options{MaxBytes: limit})
+		if fits != (err == nil) || !fits && !errors.Is(err, ErrLimit) {
+			t.Errorf("MaxBytes %d: %v", limit, err)
+		}
+		if err != nil {
+			continue
+		}
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

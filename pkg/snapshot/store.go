@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sort"
 	"time"
@@ -13,10 +14,6 @@ import (
 	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/containerd/v2/plugins"
 )
-
-// undoTimeout bounds what is undone after the caller's context has ended: a
-// daemon that restarts is given time to come back.
-const undoTimeout = 30 * time.Second
 
 // Options say which store to use. The zero value is no store: Location must
 // be set.
@@ -36,6 +33,13 @@ type Options struct {
 	// Progress is told how far the work is, several times a second and from
 	// any goroutine; nil tells nobody.
 	Progress func(Step)
+	// MaxBytes bounds what an archive inflates to, and what the layers do that
+	// an embedded store unpacks for one view; 0 is DefaultMaxBytes.
+	MaxBytes int64
+	// LeaseLife is how long a view outlives a process that was killed, before
+	// the store's collector may take it; 24 hours where it is 0. A living
+	// process has its view for as long as it wants.
+	LeaseLife time.Duration
 }
 
 // Store is a store of images and snapshots: a daemon's or an embedded one.
@@ -77,11 +81,14 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Notify == nil {
 		o.Notify = func(string) {}
 	}
+	if o.LeaseLife == 0 {
+		o.LeaseLife = defaultLeaseLife
+	}
 	s := &Store{opts: o}
 	var err error
 	if o.Location.Dir != "" {
 		s.opts.HostRoot = ""
-		s.backend, err = openEmbedded(o.Location.Dir, o.Notify)
+		s.backend, err = openEmbedded(o)
 	} else {
 		s.backend, err = dial(s.inNamespace(ctx), o.Location.Address)
 	}
@@ -105,12 +112,24 @@ func (s *Store) with(ctx context.Context, fn func(context.Context, *session) err
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if rerr := s.backend.release(ctx, sess); err == nil {
-			err = rerr
-		}
-	}()
-	return fn(ctx, sess)
+	defer func() { err = errors.Join(err, s.backend.release(ctx, sess)) }()
+	return s.cause(ctx, fn(ctx, sess))
+}
+
+// cause prefers the reason for which ctx ended over what a cancelled call said
+// of it, and says of a daemon that went away that it did.
+func (s *Store) cause(ctx context.Context, err error) error {
+	var socket *SocketError
+	var undo *UndoError
+	switch {
+	case err == nil, errors.As(err, &socket), errors.As(err, &undo):
+		return err
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case s.opts.Location.Address != "" && unavailable(err):
+		return &SocketError{Address: s.opts.Location.Address, Err: errGone}
+	}
+	return err
 }
 
 // snapshotter gives the name of the snapshotter in force: the one asked for,

@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"maps"
 	"path"
 
 	"github.com/containerd/containerd/v2/core/content"
@@ -20,13 +20,15 @@ const (
 	// maxArchiveNames bounds the index of an archive: an image has a few
 	// blobs, and the largest archives seen hold some thousands.
 	maxArchiveNames = 1 << 20
-	dockerManifest  = "manifest.json"
+	// maxLinks is how many links may follow one another, as in a path on Linux.
+	maxLinks       = 40
+	dockerManifest = "manifest.json"
 )
 
 // tarArchive is an OCI archive, or docker's, whose blobs are read where they
 // lie in the tar.
 type tarArchive struct {
-	file  *os.File
+	file  archiveFile
 	parts map[string]*io.SectionReader
 	// made are the documents that docker's archives do not have.
 	made documents
@@ -36,9 +38,9 @@ type tarArchive struct {
 }
 
 // openTarArchive indexes an archive. One that is compressed, or comes from
-// standard input, is first written out to a file that has no name.
-func openTarArchive(ctx context.Context, req Request, tell func(Step)) (*tarArchive, error) {
-	file, err := plainFile(ctx, req, tell)
+// standard input, is first written out to a spool.
+func openTarArchive(ctx context.Context, req Request, o Options) (*tarArchive, error) {
+	file, err := plainFile(ctx, req, o)
 	if err != nil {
 		return nil, err
 	}
@@ -95,12 +97,29 @@ func (a *tarArchive) list(ctx context.Context) error {
 			links[name] = path.Clean(header.Linkname)
 		}
 	}
+	a.follow(links)
+	return nil
+}
+
+// follow gives links what their targets are, which may be links as well; one
+// that leads nowhere, or goes on for too long, names nothing.
+func (a *tarArchive) follow(links map[string]string) {
+	found := make(map[string]*io.SectionReader)
 	for name, target := range links {
-		if part := a.parts[target]; part != nil {
-			a.parts[name] = part
+		for range maxLinks {
+			next, isLink := links[target]
+			if !isLink {
+				break
+			}
+			target = next
+		}
+		// A file wins over a link of its name: which of them an unpacked archive
+		// would have depends on their order, and no writer makes both.
+		if part := a.parts[target]; part != nil && a.parts[name] == nil {
+			found[name] = part
 		}
 	}
-	return nil
+	maps.Copy(a.parts, found)
 }
 
 // ReaderAt makes an archive a content.Provider.
@@ -133,8 +152,8 @@ func (a *tarArchive) index(ctx context.Context) (index ispec.Index, err error) {
 	if err := a.document(ispec.ImageLayoutFile, &marker); err != nil {
 		return index, err
 	}
-	if marker.Version != ispec.ImageLayoutVersion {
-		return index, fmt.Errorf("its layout version is %q, not %q", marker.Version, ispec.ImageLayoutVersion)
+	if err := checkLayout(marker); err != nil {
+		return index, err
 	}
 	return index, a.document(ispec.ImageIndexFile, &index)
 }

@@ -35,6 +35,9 @@ func openTaskRoot(namespace, id string, mounts []mount.Mount) (*os.File, error) 
 // shows says whether m may be made of mounts: another daemon may have a
 // container of the same name.
 func shows(m *mountinfo.Info, mounts []mount.Mount) bool {
+	if len(mounts) == 0 {
+		return false
+	}
 	for _, option := range mounts[len(mounts)-1].Options {
 		if strings.HasPrefix(option, "upperdir=/") {
 			return slices.Contains(strings.Split(m.VFSOptions, ","), option)

@@ -82,6 +82,8 @@ type View struct {
 	// archive is what such layers lie in.
 	archive collection
 	lease   leases.Lease
+	// keeper keeps the lease from expiring.
+	keeper *keeper
 	// activated says that the daemon's mount manager holds mounts for us.
 	activated bool
 	// paused is the container whose task we hold still.
@@ -102,48 +104,47 @@ func (s *Store) View(ctx context.Context, req Request) (*View, error) {
 		return nil, err
 	}
 	v := &View{Image: &Image{}, Key: key, store: s, source: req.Source}
+	opened := false
 	err = s.with(ctx, func(ctx context.Context, sess *session) error {
 		err := v.open(ctx, sess, req, want)
 		if err == nil && v.Root != nil {
 			err = v.findForeign()
 		}
 		if err != nil {
-			undo, cancel := undoing(ctx)
-			defer cancel()
-			err = errors.Join(causeOf(ctx, err), v.undo(undo, sess))
+			return errors.Join(s.cause(ctx, err), v.abandon(ctx, sess))
 		}
-		return err
+		opened = true
+		return nil
 	})
+	if err != nil && opened {
+		// All went well but for letting go of the store.
+		err = errors.Join(err, v.closeRoot(), v.Close(ctx))
+	}
 	if err != nil {
 		return nil, err
+	}
+	if v.lease.ID != "" {
+		v.keeper = s.keep(ctx, v.lease)
 	}
 	return v, nil
 }
 
 // Close lets a paused task go on, and removes the view and its lease, also
-// where ctx has ended: it has a deadline of its own.
+// where ctx has ended: it has a deadline of its own, before which it waits for
+// an embedded store that others use.
 func (v *View) Close(ctx context.Context) error {
 	if v.archive != nil {
 		return v.archive.close()
 	}
-	ctx, cancel := undoing(ctx)
-	defer cancel()
-	return v.store.with(ctx, v.undo)
-}
-
-// undoing gives the context on which to clean up: not cancelled with its
-// parent, but not endless.
-func undoing(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
-}
-
-// causeOf prefers the reason for which ctx ended over what a cancelled call
-// said of it.
-func causeOf(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+	var kept error
+	if v.keeper != nil {
+		v.lease, kept = v.keeper.end()
 	}
-	return err
+	return errors.Join(kept, v.store.with(context.WithoutCancel(ctx), func(ctx context.Context, sess *session) error {
+		ctx, cancel := undoing(ctx)
+		defer cancel()
+		return v.undo(ctx, sess, false)
+	}))
 }
 
 func (v *View) open(ctx context.Context, sess *session, req Request, want wanted) error {
@@ -160,9 +161,9 @@ func (v *View) open(ctx context.Context, sess *session, req Request, want wanted
 }
 
 // hold puts what ctx makes from here on under the view's lease.
-func (v *View) hold(ctx context.Context, sess *session, labels map[string]string) (_ context.Context, err error) {
-	ctx, v.lease, err = leased(ctx, sess, v.Key, labels)
-	return ctx, err
+func (v *View) hold(ctx context.Context, sess *session, labels map[string]string) (context.Context, error) {
+	v.lease = leaseOf(v.Key, labels)
+	return v.store.leased(ctx, sess, v.lease)
 }
 
 // mount opens the root that mounts make up.
@@ -217,7 +218,14 @@ func (v *View) activate(ctx context.Context, sess *session, mounts []mount.Mount
 	whole, cancel := undoing(ctx) // as in leased
 	defer cancel()
 	v.activated = true
-	info, err := sess.mounts.Activate(whole, v.Key, cloned(mounts), mount.WithTemporary)
+	options := []mount.ActivateOpt{mount.WithTemporary}
+	if v.Via == ViaView {
+		// A lease that is handed over has no mounts to give: these stay with the
+		// view, and go with it. Of an active snapshot, which is not ours, they
+		// would outlive a killed run.
+		options = append(options, mount.WithLabels(map[string]string{"containerd.io/gc.bref.snapshot." + v.Snapshotter: v.Key}))
+	}
+	info, err := sess.mounts.Activate(whole, v.Key, cloned(mounts), options...)
 	if errdefs.IsNotImplemented(err) {
 		v.activated = false
 		return mounts, nil
@@ -226,35 +234,4 @@ func (v *View) activate(ctx context.Context, sess *session, mounts []mount.Mount
 		return nil, fmt.Errorf("activating the mounts of %q: %w", v.source, err)
 	}
 	return info.System, nil
-}
-
-// undo removes what open made, in the reverse order, and goes on where one
-// step fails. What was never made is no error.
-func (v *View) undo(ctx context.Context, sess *session) error {
-	var errs []error
-	if v.paused != "" {
-		errs = append(errs, resume(ctx, sess, v.paused))
-	}
-	if v.activated {
-		if err := sess.mounts.Deactivate(ctx, v.Key); err != nil && !errdefs.IsNotFound(err) {
-			errs = append(errs, fmt.Errorf("deactivating the mounts of %q: %w", v.Key, err))
-		}
-	}
-	if v.Snapshotter != "" {
-		err := sess.client.SnapshotService(v.Snapshotter).Remove(ctx, v.Key)
-		if err != nil && !errdefs.IsNotFound(err) {
-			errs = append(errs, fmt.Errorf("removing view %q: %w", v.Key, err))
-		}
-	}
-	if v.lease.ID != "" {
-		// Where opening failed, an unpacking may stand there half done.
-		failed := v.Root == nil && v.Layers == nil
-		errs = append(errs, unlease(ctx, sess, v.lease, failed))
-	}
-	if sess.collect != nil {
-		if err := sess.collect(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("collecting garbage: %w", err))
-		}
-	}
-	return errors.Join(errs...)
 }

@@ -1,0 +1,68 @@
+package snapshot
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"testing"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+func TestDecompressed(t *testing.T) {
+	const text = "what is inside"
+	var zipped bytes.Buffer
+	w := gzip.NewWriter(&zipped)
+	if _, err := io.WriteString(w, text); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	encoder, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame := encoder.EncodeAll([]byte(text), nil)
+	zeros := make([]byte, 700)
+	// A frame that wants a window of 256 MiB (RFC 8878, 3.1.1.1.2).
+	wide := []byte{0x28, 0xb5, 0x2f, 0xfd, 0, 18 << 3, 1, 0, 0}
+	after := func(stream, more []byte) []byte { return append(bytes.Clone(stream), more...) }
+	skipped := append([]byte{0x5a, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 'x', 'x'}, frame...)
+	for name, c := range map[string]struct {
+		data   []byte
+		want   string
+		err    error
+		strict bool
+	}{
+		"plain":                   {[]byte(text), text, nil, false},
+		"short":                   {[]byte("a"), "a", nil, false},
+		"empty":                   {nil, "", nil, false},
+		"gzip":                    {zipped.Bytes(), text, nil, false},
+		"two gzip":                {after(zipped.Bytes(), zipped.Bytes()), text + text, nil, false},
+		"zstd":                    {frame, text, nil, false},
+		"zstd, skippable":         {skipped, text, nil, false},
+		"gzip, zeros":             {after(zipped.Bytes(), zeros), text, nil, false},
+		"gzip, zeros, no archive": {after(zipped.Bytes(), zeros), "", errTrailing, true},
+		"gzip, garbage":           {after(zipped.Bytes(), []byte("x")), "", errTrailing, false},
+		"gzip, zeros, garbage":    {after(after(zipped.Bytes(), zeros), []byte("garbage that is long")), "", errTrailing, false},
+		"zstd, garbage":           {after(frame, []byte("garbage")), "", errTrailing, false},
+		"zstd, wide window":       {wide, "", zstd.ErrWindowSizeExceeded, false},
+		"cut gzip":                {zipped.Bytes()[:zipped.Len()-3], "", io.ErrUnexpectedEOF, false},
+		"cut zstd":                {frame[:len(frame)-3], "", io.ErrUnexpectedEOF, false},
+	} {
+		r, err := decompressed(bytes.NewReader(c.data), !c.strict)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		got, err := io.ReadAll(r)
+		if !errors.Is(err, c.err) || c.err == nil && string(got) != c.want {
+			t.Errorf("%s: %q and %v, want %q and %v", name, got, err, c.want, c.err)
+		}
+		if err := r.Close(); err != nil {
+			t.Errorf("%s: closing: %v", name, err)
+		}
+	}
+}

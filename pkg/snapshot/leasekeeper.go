@@ -1,0 +1,110 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/containerd/containerd/v2/core/leases"
+	"github.com/containerd/errdefs"
+)
+
+const (
+	// leaseChecks is how often in a lease's life it is looked at, and
+	// maxLeaseCheck the longest in between: a machine that slept has gone past
+	// an expiry which no timer saw.
+	leaseChecks   = 8
+	maxLeaseCheck = time.Minute
+)
+
+// keeper keeps a lease from expiring. containerd's leases cannot be prolonged:
+// when half of its life is over, a new one takes over what it holds.
+type keeper struct {
+	store *Store
+	stop  context.CancelFunc
+	done  chan struct{}
+	// The rest is the keeper's own until done is closed.
+	lease leases.Lease
+	// made counts the leases of the run.
+	made    int
+	expires time.Time
+	// err is why the lease could not be handed over the last time.
+	err error
+}
+
+// keep starts a keeper of a lease that was just made, which goes on until it is
+// ended, also after ctx.
+func (s *Store) keep(ctx context.Context, lease leases.Lease) *keeper {
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	k := &keeper{store: s, stop: stop, done: make(chan struct{}), lease: lease, made: 1}
+	k.begin()
+	go k.run(ctx)
+	return k
+}
+
+// begin notes when a new lease expires, by the clock that the collector goes by.
+func (k *keeper) begin() { k.expires = time.Now().Round(0).Add(k.store.opts.LeaseLife) }
+
+func (k *keeper) run(ctx context.Context) {
+	defer close(k.done)
+	life := k.store.opts.LeaseLife
+	ticker := time.NewTicker(min(life/leaseChecks, maxLeaseCheck))
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if time.Until(k.expires) > life/2 {
+			continue
+		}
+		k.err = k.store.with(ctx, k.handOver)
+	}
+}
+
+// end stops the keeper, and gives the lease that holds everything now. An error
+// says that it may have expired, and that what it held may be gone.
+func (k *keeper) end() (leases.Lease, error) {
+	k.stop()
+	<-k.done
+	if k.err != nil && time.Until(k.expires) < 0 {
+		return k.lease, fmt.Errorf("keeping lease %q: it has expired: %w", k.lease.ID, k.err)
+	}
+	return k.lease, nil
+}
+
+// handOver gives everything that the lease holds to a new one. It is not
+// cancelled half way.
+func (k *keeper) handOver(ctx context.Context, sess *session) error {
+	ctx, cancel := undoing(ctx)
+	defer cancel()
+	next := leases.Lease{ID: fmt.Sprintf("%s-%d", k.lease.Labels[LabelRun], k.made+1), Labels: k.lease.Labels}
+	err := k.store.createLease(ctx, sess, next)
+	if err == nil {
+		err = share(ctx, sess.client.LeasesService(), k.lease, next)
+	}
+	if err != nil {
+		return errors.Join(err, unlease(ctx, sess, next, false))
+	}
+	last := k.lease
+	k.lease = next
+	k.made++
+	k.begin()
+	return unlease(ctx, sess, last, false)
+}
+
+// share has the lease to hold what from holds.
+func share(ctx context.Context, store leases.Manager, from, to leases.Lease) error {
+	resources, err := store.ListResources(ctx, from)
+	if err != nil {
+		return fmt.Errorf("listing what lease %q holds: %w", from.ID, err)
+	}
+	for _, r := range resources {
+		if err := store.AddResource(ctx, to, r); err != nil && !errdefs.IsAlreadyExists(err) {
+			return fmt.Errorf("giving %s %q to lease %q: %w", r.Type, r.ID, to.ID, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,5 @@
+package snapshot
+
+// openSpool leaves the name until the file is closed: Windows removes no open
+// file.
+func openSpool(dir string) (archiveFile, error) { return createSpool(dir) }

@@ -1,0 +1,95 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+const (
+	// undoTimeout bounds what is undone after the caller's context has ended: a
+	// daemon that restarts is given time to come back.
+	undoTimeout = 30 * time.Second
+	// undoPoll is how often a daemon that went away is tried.
+	undoPoll = 200 * time.Millisecond
+)
+
+// undoing gives the context on which to clean up: not cancelled with its
+// parent, but not endless. Waiting for an embedded store is not part of it.
+func undoing(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+}
+
+// unavailable says whether a call failed since the daemon is not there, or went
+// away meanwhile.
+func unavailable(err error) bool {
+	return errdefs.IsUnavailable(err) || status.Code(err) == codes.Unavailable
+}
+
+// abandon undoes what an open that failed has made.
+func (v *View) abandon(ctx context.Context, sess *session) error {
+	ctx, cancel := undoing(ctx)
+	defer cancel()
+	return errors.Join(v.closeRoot(), v.undo(ctx, sess, true))
+}
+
+// closeRoot comes before undoing: the daemon cannot unmount what is open.
+func (v *View) closeRoot() error {
+	if v.Root == nil {
+		return nil
+	}
+	err := v.Root.Close()
+	v.Root = nil
+	return err
+}
+
+// undo removes what open made; failed says that an unpacking may stand there
+// half done. A daemon that went away is tried until it is back, or ctx ends.
+func (v *View) undo(ctx context.Context, sess *session, failed bool) error {
+	for told := false; ; told = true {
+		err := v.undoOnce(ctx, sess, failed)
+		if !unavailable(err) {
+			return err
+		}
+		if !told {
+			v.store.opts.Notify(fmt.Sprintf("waiting up to %s for %s, to remove %q there", undoTimeout, v.store.opts.Location, v.Key))
+		}
+		if sleep(ctx, undoPoll) != nil {
+			return &UndoError{Key: v.Key, Err: errNoAnswer}
+		}
+	}
+}
+
+// undoOnce goes in the reverse order of opening, and goes on where one step
+// fails. What was never made, or is undone already, is no error.
+func (v *View) undoOnce(ctx context.Context, sess *session, failed bool) error {
+	var errs []error
+	if v.paused != "" {
+		errs = append(errs, resume(ctx, sess, v.paused))
+	}
+	if v.activated {
+		if err := sess.mounts.Deactivate(ctx, v.Key); err != nil && !errdefs.IsNotFound(err) {
+			errs = append(errs, fmt.Errorf("deactivating the mounts of %q: %w", v.Key, err))
+		}
+	}
+	if v.Snapshotter != "" {
+		err := sess.client.SnapshotService(v.Snapshotter).Remove(ctx, v.Key)
+		if err != nil && !errdefs.IsNotFound(err) {
+			errs = append(errs, fmt.Errorf("removing view %q: %w", v.Key, err))
+		}
+	}
+	if v.lease.ID != "" {
+		errs = append(errs, unlease(ctx, sess, v.lease, failed))
+	}
+	if sess.collect != nil {
+		if err := sess.collect(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("collecting garbage: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
