@@ -1,0 +1,79 @@
+package integration_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ctr-rootfs/ctr-rootfs/integration/internal/console"
+)
+
+// notRunHere are the reasons for which a page may have a command that is not
+// run, as they stand in its comment.
+var notRunHere = []string{
+	"it is another program's",              // what people did before
+	"it fetches from outside",              // go install, a real registry
+	"it is what runs this test",            // make test
+	"it needs a cluster",                   // the manifests are run by make test-kubernetes
+	"it needs a newer erofs-utils",         // than Debian 12 has
+	"it needs a terminal",                  // that somebody types on
+	"make demo is run by a job of its own", // see .github/workflows/ci.yml
+}
+
+// docsPages are all pages that people read.
+func docsPages(t *testing.T) map[string][]console.Command {
+	t.Helper()
+	files, err := filepath.Glob("../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages := map[string][]console.Command{}
+	for _, file := range append(files, "../README.md") {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		commands, err := console.Parse(string(text))
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+		pages[strings.TrimPrefix(file, "../")] = commands
+	}
+	return pages
+}
+
+// TestDocsSayWhatIsNotRun holds the list of what is not run closed.
+func TestDocsSayWhatIsNotRun(t *testing.T) {
+	for page, commands := range docsPages(t) {
+		for _, c := range commands {
+			if c.NotRun != "" && !slices.Contains(notRunHere, c.NotRun) {
+				t.Errorf("%s:%d: %q is not run, and the reason %q is none of %q", page, c.Line, c.Text, c.NotRun, notRunHere)
+			}
+		}
+	}
+}
+
+// TestDocs runs every command of the pages, each page in a folder of its own,
+// and compares what it prints with what the page says.
+func TestDocs(t *testing.T) {
+	needsRoot(t)
+	w := startDocsWorld(t)
+	for page, commands := range docsPages(t) {
+		t.Run(page, func(t *testing.T) {
+			dir := w.newPage(t)
+			for _, c := range commands {
+				if c.NotRun != "" {
+					t.Logf("%s:%d: not run, %s: %s", page, c.Line, c.NotRun, c.Text)
+					continue
+				}
+				got, status := w.run(t, dir, c.Text)
+				t.Logf("%s:%d: $ %s\n%s", page, c.Line, c.Text, got)
+				if status != c.Status || !c.Prints(got) {
+					t.Errorf("%s:%d: %s\nexit status %d, want %d; it prints\n%s\nand is to print\n%s", page, c.Line, c.Text, status, c.Status, got, c.Output)
+				}
+			}
+		})
+	}
+}
