@@ -22,14 +22,16 @@ func newBundle(s streams, store *storeFlags) *cobra.Command {
 	config := newConfigFlags(cmd.Flags())
 	cmd.Flags().StringVar(&path, "path", "", "put the bundle below `NAME`/ in the tar")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		ctx, cancel := store.limited(cmd.Context())
+		defer cancel()
 		if err := checkPrefix(path); err != nil {
 			return err
 		}
-		if err := config.check(args[1:]); err != nil {
+		if err := config.check(ctx, args[1:]); err != nil {
 			return err
 		}
-		job := job{store: store, tree: tree}
-		return job.write(cmd.Context(), args[0], out, func(ctx context.Context, o *opened) (export.Tree, error) {
+		job := job{store: store, tree: tree, doing: "bundling"}
+		return job.write(ctx, args[0], out, func(ctx context.Context, o *opened) (export.Tree, error) {
 			return bundleTree(ctx, o, config, path)
 		})
 	}

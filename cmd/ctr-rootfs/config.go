@@ -51,13 +51,21 @@ func readAccounts(ctx context.Context, o *opened, name string) ([]byte, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
+	// A --replace that cannot be is no fault of this file's.
+	var place *export.PlaceError
+	if errors.As(err, &place) {
+		return nil, place
+	}
 	return data, err
 }
 
 // mountPoint is the place of a mount: a directory, but a file where a file of
 // this host is bound.
 func mountPoint(p ocispec.MountPoint, o *opened) export.Made {
-	made := export.Made{Path: p.Path, Type: export.Directory, Mode: 0o755, MTime: o.latest, IfMissing: true}
+	made := export.Made{
+		Path: p.Path, For: forMount, Type: export.Directory, Mode: 0o755, MTime: o.latest,
+		IfMissing: true, NoSymlink: p.NoSymlink,
+	}
 	if p.Source == "" {
 		return made
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -26,7 +27,8 @@ type configFlags struct {
 	spec  *rspec.Spec
 }
 
-func newConfigFlags(flags *pflag.FlagSet) *configFlags {
+func newConfigFlags(all *pflag.FlagSet) *configFlags {
+	flags := pflag.NewFlagSet("config", pflag.ContinueOnError)
 	f := &configFlags{flags: flags}
 	o := &f.options
 	flags.StringVar(&f.source, "spec", specOfImage, "image: config.json made from the image's config; container: the container's own")
@@ -49,18 +51,19 @@ func newConfigFlags(flags *pflag.FlagSet) *configFlags {
 	flags.Int64Var(&o.PidsLimit, "pids-limit", 0, "limit how many processes there may be (-1: no limit)")
 	flags.BoolVar(&f.noNewPrivilege, "no-new-privileges", true, "keep setuid programs from gaining anything")
 	flags.StringVar(&o.OCIVersion, "oci-version", "", "write this ociVersion (default the lowest that will do)")
+	all.AddFlagSet(flags)
 	return f
 }
 
 // check reads the flags, before anything is mounted; args are the process's
 // arguments instead of the image's.
-func (f *configFlags) check(args []string) error {
+func (f *configFlags) check(ctx context.Context, args []string) error {
 	f.options.Args = args
 	if f.source != specOfImage {
 		return f.checkSource()
 	}
 	if f.file != "" {
-		return f.readConfig()
+		return f.readConfig(ctx)
 	}
 	f.options.UserGroups = ocispec.UserGroups(f.userGroups)
 	f.options.NoNewPrivileges = &f.noNewPrivilege
@@ -68,10 +71,13 @@ func (f *configFlags) check(args []string) error {
 		f.options.Rootless = &ocispec.HostUser{UID: uint32(os.Getuid()), GID: uint32(os.Getgid())}
 	}
 	f.options.Env = withHostValues(f.options.Env)
-	for _, read := range []func() error{f.readMounts, f.readAnnotations, f.readMemory, f.readSeccomp} {
+	for _, read := range []func() error{f.readMounts, f.readAnnotations, f.readMemory} {
 		if err := read(); err != nil {
 			return err
 		}
+	}
+	if err := f.readSeccomp(ctx); err != nil {
+		return err
 	}
 	if err := f.options.Check(); err != nil {
 		return usageError{err}
@@ -126,12 +132,12 @@ func (f *configFlags) readMemory() error {
 	return nil
 }
 
-func (f *configFlags) readSeccomp() error {
+func (f *configFlags) readSeccomp(ctx context.Context) error {
 	if f.seccomp == ocispec.SeccompNone || f.seccomp == ocispec.SeccompDefault {
 		f.options.Seccomp = f.seccomp
 		return nil
 	}
-	data, err := readDocument(f.seccomp)
+	data, err := readDocument(ctx, f.seccomp)
 	if err != nil {
 		return fmt.Errorf("reading --seccomp: %w", err)
 	}
@@ -142,21 +148,15 @@ func (f *configFlags) readSeccomp() error {
 }
 
 // readConfig reads --config, which no other flag may change.
-func (f *configFlags) readConfig() error {
+func (f *configFlags) readConfig(ctx context.Context) error {
 	if len(f.options.Args) > 0 {
 		return usagef("reading --config %q: arguments after -- would change it", f.file)
 	}
-	var other string
-	f.flags.Visit(func(flag *pflag.Flag) {
-		if configOnly[flag.Name] {
-			other = flag.Name
-		}
-	})
-	if other != "" {
+	if other := f.generating(); other != "" {
 		return usagef("reading --config %q: --%s would change it", f.file, other)
 	}
 	var err error
-	if f.given, err = readDocument(f.file); err != nil {
+	if f.given, err = readDocument(ctx, f.file); err != nil {
 		return fmt.Errorf("reading --config: %w", err)
 	}
 	if f.spec, err = ocispec.Check(f.given); err != nil {
@@ -165,10 +165,14 @@ func (f *configFlags) readConfig() error {
 	return nil
 }
 
-// configOnly are the flags that say what a generated config.json holds.
-var configOnly = map[string]bool{
-	"env": true, "cwd": true, "user": true, "user-groups": true, "hostname": true, "tty": true,
-	"read-only": true, "rootless": true, "mount": true, "cap-add": true, "cap-drop": true,
-	"seccomp": true, "annotation": true, "memory": true, "cpus": true, "pids-limit": true,
-	"no-new-privileges": true, "oci-version": true,
+// generating names a flag that was given and says what a generated config.json
+// holds; empty for none. All of this file's are such flags, but for the two that
+// name another config.json.
+func (f *configFlags) generating() (name string) {
+	f.flags.VisitAll(func(flag *pflag.Flag) {
+		if flag.Changed && flag.Name != "spec" && flag.Name != "config" {
+			name = flag.Name
+		}
+	})
+	return name
 }

@@ -1,32 +1,39 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
-	"syscall"
 )
 
 // maxDocument is more than any config.json or list of patterns has: a device
 // that never ends must not fill the memory.
 const maxDocument = 16 << 20
 
-// openDocument opens a file that a flag names. A FIFO that nobody writes to is
-// empty instead of blocking; one with a writer, as a shell's <(...) is, is read.
-func openDocument(name string) (*os.File, error) {
-	return os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-}
-
-// readDocument gives the whole content of a file that a flag names.
-func readDocument(name string) ([]byte, error) {
-	file, err := openDocument(name)
+// readDocument gives the whole content of a file that a flag names. A FIFO, as a
+// shell's <(...) is, is waited for.
+func readDocument(ctx context.Context, name string) ([]byte, error) {
+	file, err := openBlocking(ctx, name, os.O_RDONLY)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("opening %q: %w", name, unwrapPath(err))
 	}
 	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxDocument+1))
-	if err == nil && len(data) > maxDocument {
-		err = fmt.Errorf("%q has more than %d bytes", name, maxDocument)
+	data, err := readAtMost(ctx, file, maxDocument)
+	if err != nil {
+		return nil, fmt.Errorf("reading %q: %w", name, unwrapPath(err))
+	}
+	return data, nil
+}
+
+// readAtMost reads all there is, which must not be more than limit bytes. Who
+// writes it may stall.
+func readAtMost(ctx context.Context, r io.Reader, limit int64) ([]byte, error) {
+	data, err := interruptible(ctx, func() ([]byte, error) {
+		return io.ReadAll(io.LimitReader(r, limit+1))
+	}, func([]byte) {})
+	if err == nil && int64(len(data)) > limit {
+		return nil, fmt.Errorf("it has more than %d bytes", limit)
 	}
 	return data, err
 }

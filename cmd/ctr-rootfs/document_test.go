@@ -5,7 +5,7 @@ import (
 )
 
 func TestDocumentIsBounded(t *testing.T) {
-	if data, err := readDocument("/dev/zero"); err == nil {
+	if data, err := readDocument(t.Context(), "/dev/zero"); err == nil {
 		t.Errorf("readDocument gave %d bytes of a device without an end", len(data))
 	}
 }

@@ -22,14 +22,16 @@ func newExport(s streams, store *storeFlags) *cobra.Command {
 	cmd.Flags().StringVar(&prefix, "prefix", "", "put every name below `DIR`")
 	cmd.Flags().BoolVar(&printKey, "print-key", false, "print a cache key of what would be written, and write nothing: layers and options, of an image only")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		ctx, cancel := store.limited(cmd.Context())
+		defer cancel()
 		if err := checkPrefix(prefix); err != nil {
 			return err
 		}
-		job := job{store: store, tree: tree}
+		job := job{store: store, tree: tree, doing: "exporting"}
 		if printKey {
-			return job.printKey(cmd.Context(), args[0], out, prefix)
+			return job.printKey(ctx, args[0], out, prefix)
 		}
-		return job.write(cmd.Context(), args[0], out, func(_ context.Context, o *opened) (export.Tree, error) {
+		return job.write(ctx, args[0], out, func(_ context.Context, o *opened) (export.Tree, error) {
 			return prefixed(o, prefix)
 		})
 	}

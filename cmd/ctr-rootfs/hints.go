@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"syscall"
 
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
@@ -55,78 +56,99 @@ func explain(err error) string {
 	return err.Error()
 }
 
+// hintFor gives the hint of the first kind of error in the table that err holds,
+// which may be none.
 func hintFor(err error) string {
-	var (
-		socket    *snapshot.SocketError
-		namespace *snapshot.NamespaceError
-		platform  *snapshot.PlatformError
-		missing   *snapshot.MissingError
-		content   *snapshot.ContentError
-		unpack    *snapshot.UnpackError
-		reference *snapshot.ReferenceError
-		sn        *snapshot.SnapshotterError
-		store     *snapshot.StoreError
-		pull      *snapshot.PullError
-		archive   *snapshot.ArchiveError
-		absent    *snapshot.AbsentError
-		ambiguous *snapshot.AmbiguousError
-		shifted   *snapshot.ShiftedError
-		changed   *changedError
+	for _, hint := range hintTable() {
+		if text, is := hint(err); is {
+			return text
+		}
+	}
+	return ""
+}
 
-		incomplete *snapshot.IncompleteError
-		discarded  *snapshot.DiscardedError
-		spool      *snapshot.SpoolError
+func hintTable() []func(error) (string, bool) {
+	return []func(error) (string, bool){
+		always[*snapshot.UndoError]("remove it with ctr-rootfs gc when the store answers again"),
+		hintOf(sourceHint),
+		always[*snapshot.PropagationError]("in a pod, mount the directory with mountPropagation: HostToContainer"),
+		always[*snapshot.MountDeniedError]("it needs CAP_SYS_ADMIN (and in a pod AppArmor Unconfined), or containerd 2.2 or newer, or --via layers"),
+		hintOf(socketHint),
+		hintOf(func(e *snapshot.NamespaceError) string { return "use --namespace " + e.Others[0] }),
+		always[*snapshot.PlatformError]("choose one of them with --platform"),
+		always[*snapshot.MissingError]("leave out --pull never to pull it"),
+		always[*snapshot.IncompleteError]("leave out --pull never to pull it"),
+		always[*snapshot.DiscardedError]("use --via view where the image is unpacked, or --pull always to pull them again"),
+		always[*snapshot.SpoolError]("choose a folder with room by --spool DIR"),
+		hintOf(contentHint),
+		hintOf(unpackHint),
+		always[*snapshot.ReferenceError]("name one of them behind the path, as PATH:NAME"),
+		always[*snapshot.SnapshotterError]("choose one of them with --snapshotter"),
+		hintOf(storeHint),
+		hintOf(pullHint),
+		hintOf(archiveHint),
+		hintOf(absentHint),
+		hintOf(ambiguousHint),
+		always[*snapshot.ShiftedError]("export the container while it runs, as container:ID"),
+		always[*changedError]("hold it still with --pause, or say --allow-changes"),
+		hintOf(placeHint),
+		hintOf(func(e *export.HeaderError) string {
+			return fmt.Sprintf("leave them out with --xattrs none, or the file with --exclude %q", e.Path)
+		}),
+		hintOf(ownerHint),
+		hintOf(sentinelHint),
+	}
+}
 
-		source      *snapshot.SourceError
-		propagation *snapshot.PropagationError
-		denied      *snapshot.MountDeniedError
-		undo        *snapshot.UndoError
-	)
+// hintOf makes a row of the table for the errors of type E.
+func hintOf[E error](hint func(E) string) func(error) (string, bool) {
+	return func(err error) (string, bool) {
+		var e E
+		if !errors.As(err, &e) {
+			return "", false
+		}
+		return hint(e), true
+	}
+}
+
+// always is hintOf where the hint is the same for all of them.
+func always[E error](text string) func(error) (string, bool) {
+	return hintOf(func(E) string { return text })
+}
+
+// sentinelHint is for errors that are values; any error has its turn here.
+func sentinelHint(err error) string {
 	switch {
-	case errors.As(err, &undo):
-		return "remove it with ctr-rootfs gc when the store answers again"
-	case errors.As(err, &source):
-		return sourceHint(source)
-	case errors.As(err, &propagation):
-		return "in a pod, mount the directory with mountPropagation: HostToContainer"
-	case errors.As(err, &denied):
-		return "it needs CAP_SYS_ADMIN (and in a pod AppArmor Unconfined), or containerd 2.2 or newer, or --via layers"
-	case errors.As(err, &socket):
-		return socketHint(socket)
-	case errors.As(err, &namespace):
-		return "use --namespace " + namespace.Others[0]
-	case errors.As(err, &platform):
-		return "choose one of them with --platform"
-	case errors.As(err, &missing), errors.As(err, &incomplete):
-		return "leave out --pull never to pull it"
-	case errors.As(err, &discarded):
-		return "use --via view where the image is unpacked, or --pull always to pull them again"
-	case errors.As(err, &spool):
-		return "choose a folder with room by --spool DIR"
-	case errors.As(err, &content):
-		return contentHint(content)
-	case errors.As(err, &unpack):
-		return unpackHint(unpack)
-	case errors.As(err, &reference):
-		return "name one of them behind the path, as PATH:NAME"
-	case errors.As(err, &sn):
-		return "choose one of them with --snapshotter"
-	case errors.As(err, &store):
-		return storeHint(store)
-	case errors.As(err, &pull):
-		return pullHint(pull)
-	case errors.As(err, &archive):
-		return archiveHint(archive)
-	case errors.As(err, &absent):
-		return absentHint(absent)
-	case errors.As(err, &ambiguous):
-		return ambiguousHint(ambiguous)
-	case errors.As(err, &shifted):
-		return "export the container while it runs, as container:ID"
-	case errors.As(err, &changed):
-		return "hold it still with --pause, or say --allow-changes"
 	case errors.Is(err, ocispec.ErrNoArgs):
 		return "give the command behind --, as in: -- /bin/sh"
+	case errors.Is(err, snapshot.ErrNoHome):
+		return "name a folder with --store DIR, or set $HOME"
+	}
+	return ""
+}
+
+// What export.Made is made for.
+const (
+	forProfile = "--profile moby"
+	forReplace = "--replace"
+	forMount   = "a mount of config.json"
+)
+
+func placeHint(e *export.PlaceError) string {
+	switch e.For {
+	case forProfile:
+		return fmt.Sprintf("use --keep %s, or --profile none", e.At)
+	case forReplace:
+		return fmt.Sprintf("leave that out with --exclude %s, or replace another path", e.At)
+	case forMount:
+		return fmt.Sprintf("leave that out with --exclude %s, or mount elsewhere", e.At)
+	}
+	return ""
+}
+
+func ownerHint(e *export.OwnerError) string {
+	if errors.Is(e, fs.ErrPermission) {
+		return "an ordinary user needs --no-same-owner"
 	}
 	return ""
 }

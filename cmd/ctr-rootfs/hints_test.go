@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
 
@@ -65,6 +67,13 @@ func TestExplainSaysWhatToDo(t *testing.T) {
 		{&snapshot.ArchiveError{Path: "a", Err: syscall.ENOTDIR}, "docker-archive:a"},
 		{&snapshot.SnapshotterError{Name: "x"}, "--snapshotter"},
 		{&snapshot.StoreError{Dir: "/a", Err: snapshot.ErrNotPrivate}, "chmod 700 /a"},
+		{&export.PlaceError{For: forProfile, At: "etc"}, "--keep etc"},
+		{&export.PlaceError{For: forReplace, At: "a"}, "--exclude a"},
+		{&export.PlaceError{For: forMount, At: "proc"}, "mount elsewhere"},
+		{&export.HeaderError{Path: "a"}, "--xattrs none"},
+		{&export.OwnerError{Err: syscall.EPERM}, "--no-same-owner"},
+		{fmt.Errorf("choosing: %w", snapshot.ErrNoHome), "--store DIR"},
+		{fmt.Errorf("making: %w", ocispec.ErrNoArgs), "-- /bin/sh"},
 	} {
 		if got := explain(c.err); !strings.Contains(got, c.want) {
 			t.Errorf("explain(%v) = %q, want %q in it", c.err, got, c.want)

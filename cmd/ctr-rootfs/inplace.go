@@ -79,25 +79,11 @@ func (o *inPlace) finish() error {
 
 func (o *inPlace) discard() error { return o.finish() }
 
-// openInPlace opens a device or FIFO. A FIFO without a reader blocks, so ctx
-// can end the wait.
+// openInPlace opens a device or FIFO.
 func openInPlace(ctx context.Context, name string) (output, error) {
-	type result struct {
-		f   *os.File
-		err error
+	file, err := openBlocking(ctx, name, os.O_WRONLY)
+	if err != nil {
+		return nil, fmt.Errorf("opening %q for writing: %w", name, unwrapPath(err))
 	}
-	opened := make(chan result, 1)
-	go func() {
-		f, err := os.OpenFile(name, os.O_WRONLY, 0)
-		opened <- result{f, err}
-	}()
-	select {
-	case r := <-opened:
-		if r.err != nil {
-			return nil, fmt.Errorf("opening %q for writing: %w", name, unwrapPath(r.err))
-		}
-		return newInPlace(ctx, r.f, fmt.Sprintf("%q", name), true), nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("opening %q for writing: %w", name, context.Cause(ctx))
-	}
+	return newInPlace(ctx, file, fmt.Sprintf("%q", name), true), nil
 }

@@ -13,6 +13,8 @@ import (
 type job struct {
 	store *storeFlags
 	tree  *treeFlags
+	// doing is the verb, for what is told of it: "exporting".
+	doing string
 }
 
 // opened is an image whose tree can be read.
@@ -28,14 +30,16 @@ type opened struct {
 // arrangement is what a verb makes of an image's tree before it is written.
 type arrangement func(context.Context, *opened) (export.Tree, error)
 
-// write writes what arrange gives to out. The order is that of the cost:
-// flags, output, image.
+// write writes what arrange gives to out. The order is that of the cost: flags,
+// output, image.
 func (j job) write(ctx context.Context, source string, out *outputFlags, arrange arrangement) error {
-	if err := joined(j.tree.check(), out.check()); err != nil {
+	if err := out.check(); err != nil {
 		return err
 	}
-	ctx, cancel := j.store.limited(ctx)
-	defer cancel()
+	req, err := j.request(ctx, source)
+	if err != nil {
+		return err
+	}
 	target, err := out.open(ctx)
 	if err != nil {
 		return err
@@ -44,7 +48,7 @@ func (j job) write(ctx context.Context, source string, out *outputFlags, arrange
 		return joined(err, target.abandon())
 	}
 	var done metadata
-	err = j.use(ctx, source, func(ctx context.Context, o *opened) error {
+	err = j.use(ctx, req, func(ctx context.Context, o *opened) error {
 		tree, err := arrange(ctx, o)
 		if err != nil {
 			return err
@@ -70,20 +74,31 @@ func (j job) write(ctx context.Context, source string, out *outputFlags, arrange
 
 // read runs use on the tree of SOURCE, and writes nothing but what use does.
 func (j job) read(ctx context.Context, source string, use func(context.Context, *opened) error) error {
-	if err := j.tree.check(); err != nil {
+	req, err := j.request(ctx, source)
+	if err != nil {
 		return err
 	}
-	ctx, cancel := j.store.limited(ctx)
-	defer cancel()
-	return j.use(ctx, source, use)
+	return j.use(ctx, req, func(ctx context.Context, o *opened) error {
+		// What use writes to a terminal stands where a bar would be drawn.
+		j.store.progress.done()
+		return use(ctx, o)
+	})
+}
+
+// request reads the flags and SOURCE, before anything is opened.
+func (j job) request(ctx context.Context, source string) (request, error) {
+	if err := j.tree.check(ctx); err != nil {
+		return request{}, err
+	}
+	return j.store.request(source, j.tree.live.pause)
 }
 
 // use opens the image's tree, runs fn and undoes what opening did, whatever
 // fn gives.
-func (j job) use(ctx context.Context, source string, fn func(context.Context, *opened) error) error {
-	view, undo, err := j.store.open(ctx, source, j.tree.live.pause)
+func (j job) use(ctx context.Context, req request, fn func(context.Context, *opened) error) error {
+	view, undo, err := j.store.open(ctx, req)
 	if err != nil && ctx.Err() != nil {
-		return fmt.Errorf("opening %q: %w", source, err)
+		return fmt.Errorf("opening %q: %w", req.typed, err)
 	}
 	if err != nil {
 		return err
@@ -91,22 +106,20 @@ func (j job) use(ctx context.Context, source string, fn func(context.Context, *o
 	latest := j.tree.latest(view.Image.Config.Created)
 	base, err := j.store.baseTree(ctx, view, latest)
 	if err != nil {
-		return joined(causeOf(ctx, fmt.Errorf("reading %q: %w", source, err)), undo())
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return joined(fmt.Errorf("reading %q: %w", req.typed, err), undo())
 	}
 	tree, err := j.tree.shown(base, latest)
 	if err != nil {
 		return joined(err, base.Close(), undo())
 	}
-	err = fn(ctx, &opened{source: source, view: view, tree: tree, base: base, latest: latest})
-	return joined(causeOf(ctx, err), tree.Close(), undo())
-}
-
-// causeOf prefers the reason for which ctx ended over what was cut short.
-func causeOf(ctx context.Context, err error) error {
+	err = fn(ctx, &opened{source: req.typed, view: view, tree: tree, base: base, latest: latest})
 	if err != nil && ctx.Err() != nil {
-		return fmt.Errorf("exporting: %w", context.Cause(ctx))
+		err = fmt.Errorf("%s %q: %w", j.doing, req.typed, context.Cause(ctx))
 	}
-	return err
+	return joined(err, tree.Close(), undo())
 }
 
 // tell says on stderr what was written and what could not be.
@@ -131,6 +144,9 @@ func tellLeftOut(s streams, m metadata) {
 	}
 	for _, pattern := range m.Unmatched {
 		s.notice(fmt.Sprintf("the pattern %q matched nothing", pattern))
+	}
+	for _, path := range m.Unkept {
+		s.notice(fmt.Sprintf("--keep %q changes nothing: the profile neither leaves that out nor replaces it", path))
 	}
 }
 

@@ -14,11 +14,14 @@ type liveFlags struct {
 	pause, allowChanges bool
 }
 
-func newLiveFlags(flags *pflag.FlagSet) *liveFlags {
+func newPauseFlag(flags *pflag.FlagSet) *liveFlags {
 	f := &liveFlags{}
 	flags.BoolVar(&f.pause, "pause", false, "hold the container still while it is read")
-	flags.BoolVar(&f.allowChanges, "allow-changes", false, "exit with 0 also where the container changed while it was read")
 	return f
+}
+
+func (f *liveFlags) addAllowChanges(flags *pflag.FlagSet) {
+	flags.BoolVar(&f.allowChanges, "allow-changes", false, "exit with 0 also where the container changed while it was read")
 }
 
 func idMaps(mappings []rspec.LinuxIDMapping) []export.IDMap {

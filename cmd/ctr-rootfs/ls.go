@@ -23,6 +23,8 @@ func newLs(s streams, store *storeFlags) *cobra.Command {
 	cmd.Flags().StringVar(&prefix, "prefix", "", "put every name below `DIR`")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line, with the extended attributes")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		ctx, cancel := store.limited(cmd.Context())
+		defer cancel()
 		if err := checkPrefix(prefix); err != nil {
 			return err
 		}
@@ -30,8 +32,8 @@ func newLs(s streams, store *storeFlags) *cobra.Command {
 		if asJSON {
 			format = lsJSON
 		}
-		job := job{store: store, tree: tree}
-		return job.read(cmd.Context(), args[0], func(ctx context.Context, o *opened) error {
+		job := job{store: store, tree: tree, doing: "listing"}
+		return job.read(ctx, args[0], func(ctx context.Context, o *opened) error {
 			shown, err := prefixed(o, prefix)
 			if err != nil {
 				return err

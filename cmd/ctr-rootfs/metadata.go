@@ -29,10 +29,12 @@ type metadata struct {
 	Output      metadataOutput    `json:"output"`
 	LeftOut     []metadataLeftOut `json:"leftOut"`
 	Unmatched   []string          `json:"unmatchedPatterns,omitempty"`
+	// Unkept are the values of --keep with which the profile has nothing to do.
+	Unkept []string `json:"unmatchedKeeps,omitempty"`
 	// Changed names the first of the Changes that others made meanwhile.
-	Changed []export.Change `json:"changed,omitempty"`
-	Changes int64           `json:"changes,omitempty"`
-	Seconds float64         `json:"seconds"`
+	Changed []metadataChange `json:"changed,omitempty"`
+	Changes int64            `json:"changes,omitempty"`
+	Seconds float64          `json:"seconds"`
 }
 
 // metadataOutput describes what was written. A directory has no size and no
@@ -45,11 +47,13 @@ type metadataOutput struct {
 }
 
 // metadataLeftOut is a path, or a number of things, that the image has and the
-// output has not.
+// output has not. A path that is no UTF-8 stands in base64 under its second key,
+// as in ls --json.
 type metadataLeftOut struct {
-	Path  string `json:"path,omitempty"`
-	Count int64  `json:"count"`
-	Why   string `json:"why"`
+	Path      string `json:"path,omitempty"`
+	PathBytes []byte `json:"pathBytes,omitempty"`
+	Count     int64  `json:"count"`
+	Why       string `json:"why"`
 	// Asked says that the user's own flags did it.
 	Asked bool `json:"asked"`
 }
@@ -60,6 +64,28 @@ func (l metadataLeftOut) String() string {
 		return fmt.Sprintf("left out %q: %s", l.Path, l.Why)
 	}
 	return fmt.Sprintf("left out %d: %s", l.Count, l.Why)
+}
+
+// leftOutPath says why one path was left out.
+func leftOutPath(path, why string, asked bool) metadataLeftOut {
+	return metadataLeftOut{Path: path, PathBytes: ifNoText(path), Count: 1, Why: why, Asked: asked}
+}
+
+// metadataChange is an export.Change, with its path as metadataLeftOut has it.
+type metadataChange struct {
+	Path      string     `json:"path"`
+	PathBytes []byte     `json:"pathBytes,omitempty"`
+	Why       export.Why `json:"why"`
+}
+
+// String is a line for people.
+func (c metadataChange) String() string { return export.Change{Path: c.Path, Why: c.Why}.String() }
+
+func changesForJSON(named []export.Change) (changes []metadataChange) {
+	for _, c := range named {
+		changes = append(changes, metadataChange{Path: c.Path, PathBytes: ifNoText(c.Path), Why: c.Why})
+	}
+	return changes
 }
 
 // metadataFlag is --metadata-file.
@@ -149,12 +175,15 @@ func describe(o *opened, r export.Report, t *target) metadata {
 		Entries:     r,
 		LeftOut:     slices.Concat(unwanted(o), foreign(o), unholdable(r, t)),
 		Unmatched:   o.tree.filter.Unmatched(),
+		Unkept:      o.tree.unkept,
 	}
 	if o.view.Container != nil {
 		m.Container = o.view.Container.ID
 	}
 	if o.base.changes != nil {
-		m.Changed, m.Changes = o.base.changes()
+		var named []export.Change
+		named, m.Changes = o.base.changes()
+		m.Changed = changesForJSON(named)
 	}
 	return m
 }
@@ -170,10 +199,8 @@ func (m metadata) name() string {
 // unwanted is what the flags left out.
 func unwanted(o *opened) []metadataLeftOut {
 	left := []metadataLeftOut{}
-	if o.tree.omission != nil {
-		for _, path := range o.tree.omission.Omitted() {
-			left = append(left, metadataLeftOut{Path: path, Count: 1, Why: "the profile moby does not have it", Asked: true})
-		}
+	for _, path := range o.tree.omission.Omitted() {
+		left = append(left, leftOutPath(path, "the profile moby does not have it", true))
 	}
 	if n := o.tree.filter.Excluded(); n > 0 {
 		left = append(left, metadataLeftOut{Count: n, Why: "excluded, or not included", Asked: true})
@@ -189,7 +216,7 @@ func unwanted(o *opened) []metadataLeftOut {
 func foreign(o *opened) []metadataLeftOut {
 	var left []metadataLeftOut
 	for _, path := range o.view.Foreign {
-		left = append(left, metadataLeftOut{Path: path, Count: 1, Why: "the snapshotter's filesystem has it of its own"})
+		left = append(left, leftOutPath(path, "the snapshotter's filesystem has it of its own", false))
 	}
 	if o.base.layers == nil {
 		return left
@@ -205,7 +232,7 @@ func foreign(o *opened) []metadataLeftOut {
 func unholdable(r export.Report, t *target) []metadataLeftOut {
 	var left []metadataLeftOut
 	for _, path := range r.Sockets {
-		left = append(left, metadataLeftOut{Path: path, Count: 1, Why: "a socket, which no archive holds"})
+		left = append(left, leftOutPath(path, "a socket, which no archive holds", false))
 	}
 	if more := r.SocketCount - int64(len(r.Sockets)); more > 0 {
 		left = append(left, metadataLeftOut{Count: more, Why: "further sockets, which no archive holds"})

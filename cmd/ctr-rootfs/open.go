@@ -10,19 +10,21 @@ import (
 // minLease is what containerd can tell: it keeps an expiry in whole seconds.
 const minLease = 2 * time.Second
 
-// open gives a view of SOURCE, and a func that removes it again and must be
-// called, also when ctx has ended by then. pause holds a container still until
-// that.
-func (f *storeFlags) open(ctx context.Context, source string, pause bool) (*snapshot.View, func() error, error) {
-	req, err := f.request(ctx, source)
-	if err != nil {
+// request is what is asked for, as it was read from the command line.
+type request struct {
+	snapshot.Request
+	// typed is SOURCE as it was written.
+	typed string
+}
+
+// open gives a view of what is asked for, and a func that removes it again and
+// must be called, also when ctx has ended by then.
+func (f *storeFlags) open(ctx context.Context, req request) (*snapshot.View, func() error, error) {
+	if err := f.logIn(ctx, &req); err != nil {
 		return nil, nil, err
 	}
-	if req.Pause = pause; pause && !req.Source.HasTask() {
-		return nil, nil, usagef("reading --pause: %q is no container and no pod", source)
-	}
 	if req.Source.InArchive() && req.Via != snapshot.ViaView {
-		return f.openArchive(ctx, req)
+		return f.openArchive(ctx, req.Request)
 	}
 	location, err := f.locate(req.Source)
 	if err != nil {
@@ -39,12 +41,18 @@ func (f *storeFlags) open(ctx context.Context, source string, pause bool) (*snap
 	if err != nil {
 		return nil, nil, err
 	}
-	view, err := store.View(ctx, req)
+	view, err := store.View(ctx, req.Request)
 	if err != nil {
 		return nil, nil, joined(err, store.Close())
 	}
 	tellStore()
 	return view, func() error { return joined(view.Close(ctx), store.Close()) }, nil
+}
+
+// logIn completes a request by how the registry is reached, where it may be.
+func (f *storeFlags) logIn(ctx context.Context, req *request) (err error) {
+	req.Registry, err = f.registry.registry(ctx, req.Source.Kind == snapshot.ImageName && req.Pull != snapshot.PullNever)
+	return err
 }
 
 // openArchive reads an archive by its layers, with no store.
@@ -75,38 +83,42 @@ func (f *storeFlags) chosenVia(src snapshot.Source) (snapshot.Via, error) {
 	return "", usagef("reading --via %q: it is auto, view or layers", f.via)
 }
 
-func (f *storeFlags) request(ctx context.Context, source string) (snapshot.Request, error) {
+// request reads SOURCE and the flags about it. pause holds a container still
+// until the view is removed.
+func (f *storeFlags) request(source string, pause bool) (request, error) {
 	if f.lease < minLease {
-		return snapshot.Request{}, usagef("reading --lease %s: it is %s at least", f.lease, minLease)
+		return request{}, usagef("reading --lease %s: it is %s at least", f.lease, minLease)
 	}
 	src, err := snapshot.ParseSource(source)
 	if err != nil {
-		return snapshot.Request{}, usageError{err}
+		return request{}, usageError{err}
 	}
 	pull := snapshot.Pull(f.pull)
 	switch pull {
 	case snapshot.PullMissing, snapshot.PullAlways, snapshot.PullNever:
 	default:
-		return snapshot.Request{}, usagef("reading --pull %q: it is missing, always or never", f.pull)
+		return request{}, usagef("reading --pull %q: it is missing, always or never", f.pull)
 	}
 	if err := snapshot.CheckPlatform(f.platform); err != nil {
-		return snapshot.Request{}, usageError{err}
+		return request{}, usageError{err}
 	}
 	via, err := f.chosenVia(src)
 	if err != nil {
-		return snapshot.Request{}, err
+		return request{}, err
+	}
+	if pause && !src.HasTask() {
+		return request{}, usagef("reading --pause: %q is no container and no pod", source)
+	}
+	if err := f.registry.check(); err != nil {
+		return request{}, err
 	}
 	if err := src.Exists(); err != nil {
-		return snapshot.Request{}, err
+		return request{}, err
 	}
-	registry, err := f.registry.registry(ctx, src.Kind == snapshot.ImageName && pull != snapshot.PullNever)
-	if err != nil {
-		return snapshot.Request{}, err
-	}
-	return snapshot.Request{
-		Source: src, Platform: f.platform, Pull: pull, Registry: registry,
-		Stdin: f.in, Via: via, SpoolDir: f.spool,
-	}, nil
+	return request{typed: source, Request: snapshot.Request{
+		Source: src, Platform: f.platform, Pull: pull,
+		Stdin: f.in, Via: via, SpoolDir: f.spool, Pause: pause,
+	}}, nil
 }
 
 // locate chooses the store. An archive never goes into a daemon, whose image
@@ -115,5 +127,5 @@ func (f *storeFlags) locate(src snapshot.Source) (snapshot.Location, error) {
 	if src.InArchive() {
 		return snapshot.LocateEmbedded(f.dir)
 	}
-	return snapshot.Locate(f.address, f.dir)
+	return f.locateStore()
 }

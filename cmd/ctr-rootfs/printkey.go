@@ -36,12 +36,14 @@ type shape struct {
 // for the same bytes where --reproducible is given, and for the same files
 // without.
 func (j job) printKey(ctx context.Context, source string, out *outputFlags, prefix string) error {
-	if err := joined(j.tree.check(), out.check()); err != nil {
+	if err := out.check(); err != nil {
 		return err
 	}
-	ctx, cancel := j.store.limited(ctx)
-	defer cancel()
-	image, err := j.store.image(ctx, source)
+	req, err := j.request(ctx, source)
+	if err != nil {
+		return err
+	}
+	image, err := j.store.image(ctx, req)
 	if err != nil {
 		return err
 	}
@@ -103,20 +105,19 @@ func contentOf(ctx context.Context, made export.Made) (string, error) {
 }
 
 // image finds an image without fetching, unpacking or mounting it.
-func (f *storeFlags) image(ctx context.Context, source string) (*snapshot.Image, error) {
-	req, err := f.request(ctx, source)
-	if err != nil {
-		return nil, err
-	}
+func (f *storeFlags) image(ctx context.Context, req request) (*snapshot.Image, error) {
 	if !req.Source.IsImage() {
-		return nil, usagef("reading --print-key: %q is no image, and may change while it has its name", source)
+		return nil, usagef("reading --print-key: %q is no image, and may change while it has its name", req.typed)
 	}
 	if req.Source.InArchive() {
-		view, undo, err := f.openArchive(ctx, req)
+		view, undo, err := f.openArchive(ctx, req.Request)
 		if err != nil {
 			return nil, err
 		}
 		return view.Image, undo()
+	}
+	if err := f.logIn(ctx, &req); err != nil {
+		return nil, err
 	}
 	location, err := f.locate(req.Source)
 	if err != nil {
@@ -130,7 +131,7 @@ func (f *storeFlags) image(ctx context.Context, source string) (*snapshot.Image,
 	if err != nil {
 		return nil, err
 	}
-	image, err := store.Image(ctx, req)
+	image, err := store.Image(ctx, req.Request)
 	tellStore()
 	return image, joined(err, store.Close())
 }

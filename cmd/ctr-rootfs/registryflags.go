@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
@@ -55,12 +54,12 @@ func (f *registryFlags) check() error {
 	return nil
 }
 
-// registry gives what the flags say; pulls says whether the source may have
-// to be pulled at all, without which nobody is asked for a password.
+// registry gives what the flags say, after check; pulls says whether the source
+// may have to be pulled at all, without which nobody is asked for a password.
 func (f *registryFlags) registry(ctx context.Context, pulls bool) (snapshot.Registry, error) {
 	r := snapshot.Registry{HostsDir: f.hostsDir, PlainHTTP: f.plainHTTP, SkipVerify: f.skipVerify}
-	if err := f.check(); err != nil || !pulls {
-		return r, err
+	if !pulls {
+		return r, nil
 	}
 	if r.HostsDir == "" {
 		// Where it does not exist, it says nothing of any registry.
@@ -86,7 +85,7 @@ const maxPassword = 64 << 10
 
 func (f *registryFlags) password(ctx context.Context) (string, error) {
 	if f.passwordStdin {
-		text, err := io.ReadAll(io.LimitReader(f.in, maxPassword))
+		text, err := readAtMost(ctx, f.in, maxPassword)
 		if err != nil {
 			return "", fmt.Errorf("reading the password from standard input: %w", err)
 		}
@@ -109,25 +108,14 @@ func (f *registryFlags) typed(ctx context.Context, fd int) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading the password: %w", err)
 	}
-	type line struct {
-		text []byte
-		err  error
-	}
-	read := make(chan line, 1)
-	go func() {
-		text, err := term.ReadPassword(fd)
-		read <- line{text, err}
-	}()
-	select {
-	case l := <-read:
-		if l.err != nil {
-			return "", fmt.Errorf("reading the password: %w", l.err)
-		}
-		return string(l.text), nil
-	case <-ctx.Done():
+	text, err := interruptible(ctx, func() ([]byte, error) { return term.ReadPassword(fd) }, func([]byte) {})
+	if ctx.Err() != nil {
 		if err := term.Restore(fd, before); err != nil {
 			return "", fmt.Errorf("restoring the terminal: %w", err)
 		}
-		return "", fmt.Errorf("reading the password: %w", context.Cause(ctx))
 	}
+	if err != nil {
+		return "", fmt.Errorf("reading the password: %w", err)
+	}
+	return string(text), nil
 }

@@ -39,14 +39,42 @@ runs is read as it is, and never written to.`,
 	store := newStoreFlags(root.PersistentFlags(), s)
 	mode := root.PersistentFlags().String("progress", "auto", "auto, tty, plain, json or quiet, on standard error")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
-		if store.timeout < 0 {
-			return usagef("reading --timeout %s: it is a time to come", store.timeout)
+		if err := store.check(); err != nil {
+			return err
 		}
 		return s.progress.choose(*mode)
 	}
 	root.AddCommand(newExport(s, store), newBundle(s, store), newSpec(s, store), newLs(s, store),
 		newImages(s, store), newGC(s, store), newVersion(s))
+	root.InitDefaultCompletionCmd()
+	root.InitDefaultHelpCmd()
+	for _, verb := range root.Commands() {
+		switch verb.Name() {
+		case "completion":
+			verb.Args, verb.RunE = nil, completionOfShell
+		case "help":
+			verb.RunE = helpOfVerb
+		}
+	}
 	return root
+}
+
+// completionOfShell is for a SHELL that has none: each that has one is a verb of
+// its own below this one.
+func completionOfShell(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	return usagef("reading the command line: no completion for %q: see %q", args[0], cmd.CommandPath()+" --help")
+}
+
+// helpOfVerb is cobra's own, but that a verb which there is not is an error.
+func helpOfVerb(cmd *cobra.Command, args []string) error {
+	verb, rest, err := cmd.Root().Find(args)
+	if err != nil || len(rest) > 0 {
+		return usagef("reading the command line: no help for %q: see \"ctr-rootfs help\"", args)
+	}
+	return verb.Help()
 }
 
 // errTimeout is the cause with which --timeout ends the work.

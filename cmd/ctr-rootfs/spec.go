@@ -14,14 +14,16 @@ func newSpec(s streams, store *storeFlags) *cobra.Command {
   ctr-rootfs spec --read-only --cap-drop ALL oci-archive:app.tar -- /bin/app --once`,
 		Args: oneSource(true),
 	}
-	tree := newTreeFlags(cmd.Flags())
+	tree := newLookupFlags(cmd.Flags())
 	config := newConfigFlags(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := config.check(args[1:]); err != nil {
+		ctx, cancel := store.limited(cmd.Context())
+		defer cancel()
+		if err := config.check(ctx, args[1:]); err != nil {
 			return err
 		}
-		job := job{store: store, tree: tree}
-		return job.read(cmd.Context(), args[0], func(ctx context.Context, o *opened) error {
+		job := job{store: store, tree: tree, doing: "making config.json of"}
+		return job.read(ctx, args[0], func(ctx context.Context, o *opened) error {
 			text, _, err := config.document(ctx, o)
 			if err != nil {
 				return err

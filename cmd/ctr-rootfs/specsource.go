@@ -5,7 +5,6 @@ import (
 
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
-	"github.com/spf13/pflag"
 )
 
 // The values of --spec.
@@ -25,13 +24,7 @@ func (f *configFlags) checkSource() error {
 	if len(f.options.Args) > 0 {
 		return usagef("reading --spec container: arguments after -- would change it")
 	}
-	var other string
-	f.flags.Visit(func(flag *pflag.Flag) {
-		if configOnly[flag.Name] {
-			other = flag.Name
-		}
-	})
-	if other != "" {
+	if other := f.generating(); other != "" {
 		return usagef("reading --spec container: --%s would change it", other)
 	}
 	return nil
@@ -43,15 +36,10 @@ func containerSpec(o *opened) ([]byte, *rspec.Spec, error) {
 	if o.view.Container == nil {
 		return nil, nil, usagef("reading --spec container: %q is no container and no pod", o.source)
 	}
-	spec, err := ocispec.Check(o.view.Container.Spec)
+	spec, err := ocispec.CheckContainer(o.view.Container.Spec)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the spec of container %q: %w", o.view.Container.ID, err)
 	}
-	root := rspec.Root{Path: "rootfs"}
-	if spec.Root != nil {
-		root.Readonly = spec.Root.Readonly
-	}
-	spec.Root = &root
 	text, err := ocispec.Marshal(spec)
 	return text, spec, err
 }

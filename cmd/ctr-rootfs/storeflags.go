@@ -13,6 +13,7 @@ import (
 // storeFlags say where images are found; every verb has them.
 type storeFlags struct {
 	streams
+	flags                                *pflag.FlagSet
 	address, namespace, snapshotter, dir string
 	hostRoot                             string
 	platform, pull, via, spool           string
@@ -22,7 +23,7 @@ type storeFlags struct {
 }
 
 func newStoreFlags(flags *pflag.FlagSet, s streams) *storeFlags {
-	f := &storeFlags{streams: s, registry: newRegistryFlags(flags, s)}
+	f := &storeFlags{streams: s, flags: flags, registry: newRegistryFlags(flags, s)}
 	flags.StringVarP(&f.address, "address", "a", os.Getenv("CONTAINERD_ADDRESS"), "containerd's socket [$CONTAINERD_ADDRESS] (default \""+snapshot.DefaultAddress+"\")")
 	flags.StringVarP(&f.namespace, "namespace", "n", os.Getenv("CONTAINERD_NAMESPACE"), "containerd's namespace [$CONTAINERD_NAMESPACE] (default \"default\", of pod: \"k8s.io\")")
 	flags.StringVar(&f.snapshotter, "snapshotter", os.Getenv("CONTAINERD_SNAPSHOTTER"), "snapshotter [$CONTAINERD_SNAPSHOTTER] (default the namespace's, else containerd's)")
@@ -38,9 +39,28 @@ func newStoreFlags(flags *pflag.FlagSet, s streams) *storeFlags {
 	return f
 }
 
+// check reads the flags that every verb has.
+func (f *storeFlags) check() error {
+	if f.timeout < 0 {
+		return usagef("reading --timeout %s: it is a time to come", f.timeout)
+	}
+	if f.flags.Changed("store") && f.flags.Changed("address") {
+		return usagef("reading --store %q: --address %q is another store", f.dir, f.address)
+	}
+	return nil
+}
+
+// locateStore chooses the store. A flag wins over the other one's variable.
+func (f *storeFlags) locateStore() (snapshot.Location, error) {
+	if f.flags.Changed("address") {
+		return snapshot.Locate(f.address, "")
+	}
+	return snapshot.Locate(f.address, f.dir)
+}
+
 // connect opens the store for a verb that has no SOURCE.
 func (f *storeFlags) connect(ctx context.Context) (*snapshot.Store, error) {
-	location, err := snapshot.Locate(f.address, f.dir)
+	location, err := f.locateStore()
 	if err != nil {
 		return nil, err
 	}

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
@@ -14,7 +12,7 @@ import (
 )
 
 // treeFlags say what of the image's tree is shown; export, bundle and ls have
-// them.
+// them, and spec some.
 type treeFlags struct {
 	profile          string
 	excludes         []string
@@ -30,13 +28,22 @@ type treeFlags struct {
 	live             *liveFlags
 }
 
+// newLookupFlags are those that say what the tree's files hold: spec looks users
+// up in it, and shows nothing of it.
+func newLookupFlags(flags *pflag.FlagSet) *treeFlags {
+	f := &treeFlags{profile: "none", xattrs: "default", live: newPauseFlag(flags)}
+	flags.StringArrayVar(&f.replaces, "replace", nil, "give the file PATH the content of FILE (`PATH=FILE`)")
+	return f
+}
+
 func newTreeFlags(flags *pflag.FlagSet) *treeFlags {
-	f := &treeFlags{sourceDateEpoch: os.Getenv("SOURCE_DATE_EPOCH"), live: newLiveFlags(flags)}
+	f := newLookupFlags(flags)
+	f.live.addAllowChanges(flags)
+	f.sourceDateEpoch = os.Getenv("SOURCE_DATE_EPOCH")
 	flags.StringVar(&f.profile, "profile", "moby", "moby: leave out docker's own files and give /etc/hosts, resolv.conf and hostname; none: the image as it is")
 	flags.StringArrayVar(&f.excludes, "exclude", nil, "leave out what matches `PATTERN` (.dockerignore grammar; ! brings back)")
 	flags.StringArrayVar(&f.excludeFiles, "exclude-from", nil, "read exclude patterns from `FILE`")
 	flags.StringArrayVar(&f.includes, "include", nil, "keep only what matches `PATTERN`")
-	flags.StringArrayVar(&f.replaces, "replace", nil, "give the file PATH the content of FILE (`PATH=FILE`)")
 	flags.StringArrayVar(&f.keeps, "keep", nil, "keep the image's own `PATH`, against the profile")
 	flags.StringVar(&f.xattrs, "xattrs", "default", "extended attributes: default (not the host's and overlayfs's own), all or none")
 	flags.BoolVar(&f.reproducible, "reproducible", false, "the same bytes from every store and machine [$SOURCE_DATE_EPOCH]")
@@ -44,7 +51,7 @@ func newTreeFlags(flags *pflag.FlagSet) *treeFlags {
 }
 
 // check reads what the flags name, before anything is mounted.
-func (f *treeFlags) check() error {
+func (f *treeFlags) check(ctx context.Context) error {
 	if f.profile != "moby" && f.profile != "none" {
 		return usagef("reading --profile %q: it is moby or none", f.profile)
 	}
@@ -53,16 +60,12 @@ func (f *treeFlags) check() error {
 		return usageError{err}
 	}
 	for _, name := range f.excludeFiles {
-		if err := f.readExcludes(name); err != nil {
+		if err := f.readExcludes(ctx, name); err != nil {
 			return err
 		}
 	}
-	for _, text := range f.replaces {
-		made, err := readReplacement(text)
-		if err != nil {
-			return err
-		}
-		f.replacementFiles = append(f.replacementFiles, made)
+	if err := f.readReplacements(); err != nil {
+		return err
 	}
 	// A pattern that cannot be read is said before anything is opened.
 	if _, err := export.NewFilter(nil, export.Rules{Exclude: f.excludes, Include: f.includes}); err != nil {
@@ -71,8 +74,8 @@ func (f *treeFlags) check() error {
 	return f.readEpoch()
 }
 
-func (f *treeFlags) readExcludes(name string) error {
-	text, err := readDocument(name)
+func (f *treeFlags) readExcludes(ctx context.Context, name string) error {
+	text, err := readDocument(ctx, name)
 	if err != nil {
 		return fmt.Errorf("reading exclude patterns: %w", err)
 	}
@@ -82,30 +85,6 @@ func (f *treeFlags) readExcludes(name string) error {
 	}
 	f.excludes = append(f.excludes, patterns...)
 	return nil
-}
-
-// readReplacement opens the file of --replace each time that it is read, so
-// that its size bounds no memory.
-func readReplacement(text string) (export.Made, error) {
-	path, name, ok := strings.Cut(text, "=")
-	path = strings.Trim(path, "/")
-	if !ok || path == "" || name == "" {
-		return export.Made{}, usagef("reading --replace %q: it is PATH=FILE", text)
-	}
-	info, err := os.Stat(name)
-	if err != nil {
-		return export.Made{}, fmt.Errorf("reading --replace %q: %q: %w", text, name, unwrapPath(err))
-	}
-	if !info.Mode().IsRegular() {
-		return export.Made{}, fmt.Errorf("reading --replace %q: %q is not a regular file", text, name)
-	}
-	return export.Made{
-		Path: path,
-		Type: export.Regular,
-		Mode: 0o644,
-		Size: info.Size(),
-		Open: func(context.Context) (io.ReadCloser, error) { return os.Open(name) },
-	}, nil
 }
 
 func (f *treeFlags) readEpoch() error {
@@ -141,12 +120,11 @@ func (f *treeFlags) latest(created *time.Time) time.Time {
 // shown decorates the image's tree by the flags. What the user replaces wins
 // over what he excludes, and both over the profile. The result closes tree.
 func (f *treeFlags) shown(tree export.Tree, latest time.Time) (*shownTree, error) {
-	s := &shownTree{}
-	if f.profile == "moby" {
-		moby := export.Moby(latest).Without(f.keeps)
-		s.omission = export.Omit(tree, moby.Omit)
-		tree = export.Insert(s.omission, moby.Files)
-	}
+	base, s := tree, &shownTree{}
+	profile := f.effectiveProfile(latest)
+	s.omission = export.Omit(tree, profile.Omit)
+	tree = export.Insert(s.omission, profile.Files)
+	s.unkept = f.unkept(latest)
 	filter, err := export.NewFilter(tree, export.Rules{Exclude: f.excludes, Include: f.includes})
 	if err != nil {
 		return nil, usageError{err}
@@ -156,7 +134,7 @@ func (f *treeFlags) shown(tree export.Tree, latest time.Time) (*shownTree, error
 	for i := range made {
 		made[i].MTime = latest
 	}
-	s.accounts = export.Insert(tree, made)
+	s.accounts = export.Insert(base, made)
 	s.xattrs = export.Xattrs(export.Insert(filter, made), f.xattrPolicy)
 	s.Tree = s.xattrs
 	switch {
@@ -171,11 +149,13 @@ func (f *treeFlags) shown(tree export.Tree, latest time.Time) (*shownTree, error
 // shownTree is the image's tree as the flags show it, with what they left out.
 type shownTree struct {
 	export.Tree
-	// accounts is the tree in which users are looked up: the filter does not
-	// apply, since what the image says of its users stays true without the
-	// file that says it.
+	// accounts is the tree in which users are looked up: neither profile nor
+	// filter apply, since what the image says of its users stays true without
+	// the file that says it.
 	accounts export.Tree
 	omission *export.Omission
-	filter   *export.Filter
-	xattrs   *export.XattrFilter
+	// unkept are the values of --keep with which the profile has nothing to do.
+	unkept []string
+	filter *export.Filter
+	xattrs *export.XattrFilter
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 )
@@ -38,22 +36,6 @@ func TestReadEpoch(t *testing.T) {
 		f := treeFlags{sourceDateEpoch: text}
 		if err := f.readEpoch(); (err == nil) != ok {
 			t.Errorf("SOURCE_DATE_EPOCH=%q: %v", text, err)
-		}
-	}
-}
-
-func TestReadReplacement(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(file, []byte("text"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	made, err := readReplacement("/etc/x=" + file)
-	if err != nil || made.Path != "etc/x" || made.Size != 4 || made.Mode != 0o644 {
-		t.Errorf("readReplacement = %+v, %v", made, err)
-	}
-	for _, text := range []string{"etc/x", "=" + file, "etc/x=", "etc/x=" + file + ".gone", "etc/x=" + filepath.Dir(file), "/=" + file} {
-		if _, err := readReplacement(text); err == nil {
-			t.Errorf("readReplacement(%q) gave no error", text)
 		}
 	}
 }

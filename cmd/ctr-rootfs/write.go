@@ -38,8 +38,11 @@ func (f *outputFlags) check() error {
 		return usagef("reading --format dir: it needs -o DIR")
 	case f.format == "dir" && f.compress != "auto" && f.compress != "none":
 		return usagef("reading --compress %q: a directory is not compressed", f.compress)
+	case f.format == "dir":
 	case f.compress == "auto":
-		f.compression = export.CompressionFor(f.file)
+		if f.compression, err = export.CompressionFor(f.file); err != nil {
+			return usagef("reading -o: %w: say --compress none for none", err)
+		}
 	default:
 		f.compression, err = export.ParseCompression(f.compress)
 	}

@@ -10,8 +10,8 @@ import (
 // output shows it.
 type Change struct {
 	// Path is the name in the tree that was read, before any decorator.
-	Path string `json:"path"`
-	Why  Why    `json:"why"`
+	Path string
+	Why  Why
 }
 
 // String is a line for people.

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -41,16 +43,20 @@ func ParseCompression(s string) (Compression, error) {
 	return Compression{Format: format, Level: n}, nil
 }
 
-// CompressionFor is what the name of an output file asks for: gzip for .tar.gz
-// and .tgz, zstd for .tar.zst and .tzst, none for every other name.
-func CompressionFor(filename string) Compression {
-	switch {
-	case strings.HasSuffix(filename, ".tar.gz"), strings.HasSuffix(filename, ".tgz"):
-		return Compression{Format: "gzip"}
-	case strings.HasSuffix(filename, ".tar.zst"), strings.HasSuffix(filename, ".tzst"):
-		return Compression{Format: "zstd"}
+// CompressionFor is what the name of an output file asks for, in either case:
+// gzip for .tar.gz and .tgz, zstd for .tar.zst and .tzst. The ending of another
+// compressor is an error, and every other name asks for none.
+func CompressionFor(filename string) (Compression, error) {
+	name := strings.ToLower(filename)
+	switch ending := path.Ext(name); {
+	case strings.HasSuffix(name, ".tar.gz"), ending == ".tgz":
+		return Compression{Format: "gzip"}, nil
+	case strings.HasSuffix(name, ".tar.zst"), ending == ".tzst":
+		return Compression{Format: "zstd"}, nil
+	case slices.Contains([]string{".bz2", ".tbz", ".tbz2", ".xz", ".txz", ".lz", ".lz4", ".lzma", ".lzo", ".br", ".z"}, ending):
+		return Compression{}, fmt.Errorf("unknown compression by the ending of %q: it is gzip or zstd", filename)
 	}
-	return Compression{Format: "none"}
+	return Compression{Format: "none"}, nil
 }
 
 // String is the form that ParseCompression reads.

@@ -114,9 +114,11 @@ func TestParseCompression(t *testing.T) {
 			t.Errorf("ParseCompression(%q) = %q, %v; want %q", in, c, err, want)
 		}
 	}
-	for name, want := range map[string]string{"a.tar.gz": "gzip", "a.tgz": "gzip", "a.tar.zst": "zstd", "a.tar": "none", "gz": "none", "-": "none"} {
-		if got := export.CompressionFor(name); got.String() != want {
-			t.Errorf("CompressionFor(%q) = %s, want %s", name, got, want)
+	for name, want := range map[string]string{"a.tar.gz": "gzip", "a.tgz": "gzip", "a.tar.zst": "zstd", "a.tar": "none", "gz": "none", "-": "none",
+		"A.TAR.GZ": "gzip", "a.Tgz": "gzip", "a.TZST": "zstd", "a.tar.bz2": "", "a.XZ": "", "a.tbz2": ""} {
+		got, err := export.CompressionFor(name)
+		if refused := want == ""; err != nil != refused || !refused && got.String() != want {
+			t.Errorf("CompressionFor(%q) = %s, %v, want %q", name, got, err, want)
 		}
 	}
 }

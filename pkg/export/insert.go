@@ -16,6 +16,8 @@ import (
 type Made struct {
 	// Path is inside the root; symlinks in its directories are followed.
 	Path string
+	// For is what it is made for, said in errors; it may be empty.
+	For string
 	// Type is Regular or Directory.
 	Type Type
 	// Mode is 0 to 07777.
@@ -30,6 +32,9 @@ type Made struct {
 	// IfMissing keeps what the tree has at Path, a symlink followed: any
 	// directory for a Directory, anything else for a Regular.
 	IfMissing bool
+	// NoSymlink makes a symlink at Path itself an error instead, for an
+	// IfMissing.
+	NoSymlink bool
 }
 
 // insertTree is Insert's decorator.
@@ -44,7 +49,7 @@ type insertTree struct {
 // Insert shows t with the entries of made in their sorted places. Each replaces
 // what t has there (a directory with its tree), and its directories are added
 // with mode 0755 where t does not show them. A directory of its path that is a
-// symlink is followed inside the root; one that is anything else is an error of
+// symlink is followed inside the root; one that is anything else is a PlaceError of
 // Walk and Lookup. Of two that come to the same path the later wins. The tree
 // that it returns closes t.
 func Insert(t Tree, made []Made) Tree {

@@ -72,14 +72,16 @@ func TestInsert(t *testing.T) {
 }
 
 func TestInsertRefuses(t *testing.T) {
-	tree := exporttest.New(exporttest.File("etc", "x"), exporttest.Link("loop", "loop"), exporttest.Dir("d"))
+	tree := exporttest.New(exporttest.File("etc", "x"), exporttest.Link("loop", "loop"), exporttest.Dir("d"), exporttest.Link("l", "d"))
 	for _, c := range []struct {
 		made []export.Made
 		want string
 	}{
 		{[]export.Made{madeFile("etc/hosts", "x")}, `making "etc/hosts": "etc" is a regular file, not a directory`},
 		{[]export.Made{madeFile("loop/hosts", "x")}, `making "loop/hosts": resolving "loop/hosts": too many`},
-		{[]export.Made{madeDir("etc")}, `making the directory "etc": a regular file is in its place`},
+		{[]export.Made{madeDir("etc")}, `making "etc": "etc" is a regular file, not a directory`},
+		{[]export.Made{{Path: "l", For: "a mount", Type: export.Directory, IfMissing: true, NoSymlink: true}}, `making "l" for a mount: "l" is a symlink, not a directory`},
+		{[]export.Made{{Path: "d", Type: export.Regular, IfMissing: true}}, `making "d": "d" is a directory, not a regular file`},
 		{[]export.Made{madeFile("new", "x"), madeFile("new/x", "x")}, `"new" is a regular file, not a directory`},
 		{[]export.Made{madeFile("/", "x")}, `making "/": that is the root itself`},
 	} {

@@ -19,6 +19,7 @@ type insertPlan struct {
 // whether its walk will show a directory.
 type placed struct {
 	*Entry
+	made   *Made
 	yields bool
 }
 
@@ -34,7 +35,7 @@ func planInsert(ctx context.Context, t Tree, made []Made) (*insertPlan, error) {
 	}
 	slices.SortFunc(p.sorted, func(a, b placed) int { return Compare(a.Path, b.Path) })
 	for _, e := range p.sorted {
-		if err := p.checkParents(ctx, t, e.Path); err != nil {
+		if err := p.checkParents(ctx, t, e); err != nil {
 			return nil, err
 		}
 	}
@@ -43,7 +44,7 @@ func planInsert(ctx context.Context, t Tree, made []Made) (*insertPlan, error) {
 
 // add settles one made entry.
 func (p *insertPlan) add(ctx context.Context, t Tree, m *Made) error {
-	path, present, err := resolve(ctx, t, m.Path, m.IfMissing)
+	path, present, err := resolve(ctx, t, m.Path, m.IfMissing && !m.NoSymlink)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("making %q: %w", m.Path, err)
 	}
@@ -61,11 +62,11 @@ func (p *insertPlan) add(ctx context.Context, t Tree, m *Made) error {
 		return fmt.Errorf("making %q: it is to be a %s and a %s", m.Path, earlier.Type, m.Type)
 	}
 	if m.IfMissing && present != nil {
-		p.entries[path] = placed{Entry: present, yields: true}
+		p.entries[path] = placed{Entry: present, made: m, yields: true}
 		return m.accept(present)
 	}
 	e, err := m.entry(path)
-	p.entries[path] = placed{Entry: e}
+	p.entries[path] = placed{Entry: e, made: m}
 	return err
 }
 
@@ -74,14 +75,18 @@ func (m *Made) accept(present *Entry) error {
 	if (present.Type == Directory) == (m.Type == Directory) {
 		return nil
 	}
-	return fmt.Errorf("making the %s %q: a %s is in its place; leave that out, or use another path",
-		m.Type, m.Path, present.Type)
+	return m.blocked(present, m.Type)
 }
 
-// checkParents fails where something above path is no directory. Symlinks have
-// been followed, so none is left in path.
-func (p *insertPlan) checkParents(ctx context.Context, t Tree, path string) error {
-	for _, dir := range parentsOf(path) {
+// blocked says what stands in the way of m.
+func (m *Made) blocked(found *Entry, wanted Type) error {
+	return &PlaceError{Path: m.Path, For: m.For, At: found.Path, Found: found.Type, Wanted: wanted}
+}
+
+// checkParents fails where something above a placed entry is no directory.
+// Symlinks have been followed, so none is left in its path.
+func (p *insertPlan) checkParents(ctx context.Context, t Tree, at placed) error {
+	for _, dir := range parentsOf(at.Path) {
 		e := p.entries[dir].Entry
 		if e == nil {
 			var err error
@@ -90,12 +95,11 @@ func (p *insertPlan) checkParents(ctx context.Context, t Tree, path string) erro
 				continue // a made entry may still stand further down
 			}
 			if err != nil {
-				return fmt.Errorf("making %q: %w", path, err)
+				return fmt.Errorf("making %q: %w", at.Path, err)
 			}
 		}
 		if e.Type != Directory {
-			return fmt.Errorf("making %q: %q is a %s, not a directory; exclude it, or keep the image's own %q",
-				path, dir, e.Type, path)
+			return at.made.blocked(e, Directory)
 		}
 	}
 	return nil

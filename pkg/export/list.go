@@ -4,29 +4,23 @@ import "context"
 
 // List visits the records that Write would put, in its order and with hard
 // links settled and extended attributes read, but opens no body. Sockets are
-// counted, not visited. An error of visit ends the walk and is returned.
+// counted, not visited. An error of visit ends the walk and is returned, and so
+// is ctx's cause.
 func List(ctx context.Context, t Tree, visit func(*Record) error) (Report, error) {
 	var report Report
+	out := &writer{tree: t, report: &report, emit: func(_ context.Context, it *item) error {
+		return visit(&it.record)
+	}}
 	links := make(linkTable)
 	err := t.Walk(ctx, func(e *Entry) error {
-		if e.Type == Socket {
-			report.countSocket(e.Path)
-			return nil
+		it := item{record: Record{Entry: e}, late: true}
+		if e.Type != Socket {
+			it.record.LinkTo = links.settle(e)
 		}
-		record := Record{Entry: e, LinkTo: links.settle(e)}
-		if e.Xattrs != nil {
-			attrs, err := e.Xattrs(ctx)
-			if moved := asMoved(err); moved != nil {
-				moved.gone(Vanished)
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			record.Attrs = attrs
-		}
-		report.count(&record)
-		return visit(&record)
+		return out.settle(ctx, &it)
 	})
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
 	return report, err
 }

@@ -25,12 +25,8 @@ func Resolve(ctx context.Context, t Tree, path string) (resolved string, e *Entr
 	return resolve(ctx, t, path, true)
 }
 
-// ResolveParent is Resolve, but does not follow the last component: what
-// stands at resolved may be a symlink.
-func ResolveParent(ctx context.Context, t Tree, path string) (resolved string, e *Entry, err error) {
-	return resolve(ctx, t, path, false)
-}
-
+// resolve is Resolve; without followLast what stands at the resolved path may be
+// a symlink.
 func resolve(ctx context.Context, t Tree, path string, followLast bool) (string, *Entry, error) {
 	at, todo := "", components(path)
 	var found *Entry

@@ -49,9 +49,6 @@ func TestResolve(t *testing.T) {
 			t.Errorf("Resolve(%q) gives the entry %+v", c.path, e)
 		}
 	}
-	if got, e, err := export.ResolveParent(t.Context(), tree, "slash/etc"); got != "etc" || e == nil || err != nil {
-		t.Errorf("ResolveParent(slash/etc) = %q, %v, %v", got, e, err)
-	}
 }
 
 func TestReadFile(t *testing.T) {

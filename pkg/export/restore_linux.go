@@ -93,7 +93,7 @@ func (d *Dir) restoreOwner(r *Record, o object) error {
 		return nil
 	}
 	if err := o.chown(int(r.UID), int(r.GID)); err != nil {
-		return fmt.Errorf("setting its owner %d:%d: %w (an ordinary user needs --no-same-owner)", r.UID, r.GID, err)
+		return &OwnerError{UID: r.UID, GID: r.GID, Err: err}
 	}
 	return nil
 }

@@ -69,8 +69,7 @@ func (h *tarHeader) encode(r *Record) (blocks []byte, size int64, err error) {
 		h.record("SCHILY.xattr."+escapeXattr.Replace(x.Name), x.Value)
 	}
 	if len(h.pax) > maxPAXRecords {
-		return nil, 0, fmt.Errorf("writing the header of %q: its extended attributes and names take %d bytes, over the %d that tar readers accept; leave them out with another xattr policy, or exclude the file",
-			r.Path, len(h.pax), maxPAXRecords)
+		return nil, 0, &HeaderError{Path: r.Path, Size: len(h.pax), Limit: maxPAXRecords}
 	}
 	h.out = h.out[:0]
 	if len(h.pax) > 0 {

@@ -22,7 +22,7 @@ type Report struct {
 	Bytes int64 `json:"bytes"`
 	// Sockets names the first maxNamedSockets of the SocketCount sockets that
 	// were left out: no archive holds them.
-	Sockets     []string `json:"sockets,omitempty"`
+	Sockets     []string `json:"-"` // JSON could not hold every name
 	SocketCount int64    `json:"socketCount"`
 }
 
@@ -100,7 +100,9 @@ func putAll(parent context.Context, t Tree, sink Sink, report *Report) error {
 	for range readAheadWorkers {
 		wg.Go(func() { q.work(ctx) })
 	}
-	out := &writer{tree: t, sink: sink, report: report}
+	out := &writer{tree: t, report: report, emit: func(ctx context.Context, it *item) error {
+		return putItem(ctx, sink, it)
+	}}
 	for b := range q.ordered {
 		<-b.ready
 		if err := out.putBatch(ctx, b); err != nil {
@@ -120,8 +122,9 @@ func putAll(parent context.Context, t Tree, sink Sink, report *Report) error {
 // writer is the stage that puts records, in order.
 type writer struct {
 	tree   Tree
-	sink   Sink
 	report *Report
+	// emit gives a record that is settled and read to whoever wants it.
+	emit func(context.Context, *item) error
 	// moved are the first names of hard links that stand for something else
 	// in the output, or for nothing, each with the name that took its place.
 	moved map[string]string
@@ -129,44 +132,48 @@ type writer struct {
 
 func (w *writer) putBatch(ctx context.Context, b *batch) error {
 	for i := range b.items {
-		it := &b.items[i]
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if it.record.Type == Socket {
-			w.report.countSocket(it.record.Path)
-			continue
-		}
-		if it.late {
-			it.err = it.read(ctx)
-		}
-		if len(w.moved) > 0 {
-			w.relink(it)
-		}
-		err := it.err
-		if err == nil {
-			err = w.put(ctx, it)
-		}
-		if moved := asMoved(err); moved != nil {
-			err = w.putAgain(ctx, it, moved)
-		}
-		if err != nil {
+		if err := w.settle(ctx, &b.items[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// put opens the body of a file that was too large to be read ahead. A
-// movedError comes before anything is written.
+// settle emits one item, or what stands at its name by now.
+func (w *writer) settle(ctx context.Context, it *item) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if it.record.Type == Socket {
+		w.report.countSocket(it.record.Path)
+		return nil
+	}
+	if it.late {
+		it.err = it.read(ctx)
+	}
+	if len(w.moved) > 0 {
+		w.relink(it)
+	}
+	err := it.err
+	if err == nil {
+		err = w.put(ctx, it)
+	}
+	if moved := asMoved(err); moved != nil {
+		err = w.putAgain(ctx, it, moved)
+	}
+	return err
+}
+
+// put emits and counts. A movedError comes before anything is written.
 func (w *writer) put(ctx context.Context, it *item) error {
-	if err := putItem(ctx, w.sink, it); err != nil {
+	if err := w.emit(ctx, it); err != nil {
 		return err
 	}
 	w.report.count(&it.record)
 	return nil
 }
 
+// putItem opens the body of a file that was too large to be read ahead.
 func putItem(ctx context.Context, sink Sink, it *item) error {
 	rec := &it.record
 	if rec.Type == Regular && rec.LinkTo == "" && rec.Size > 0 && rec.Open == nil {

@@ -23,12 +23,31 @@ func Check(data []byte) (*rspec.Spec, error) {
 	if err := decode(data, spec); err != nil {
 		return nil, err
 	}
+	return spec, checkSpec(spec)
+}
+
+// CheckContainer reads data, the config.json of a container, as Check does, and
+// gives it the root.path of a bundle: a container's own leads to where its root
+// filesystem is mounted on that host.
+func CheckContainer(data []byte) (*rspec.Spec, error) {
+	spec := new(rspec.Spec)
+	if err := decode(data, spec); err != nil {
+		return nil, err
+	}
+	if spec.Root == nil {
+		spec.Root = new(rspec.Root)
+	}
+	spec.Root.Path = RootPath
+	return spec, checkSpec(spec)
+}
+
+func checkSpec(spec *rspec.Spec) error {
 	for _, check := range []func(*rspec.Spec) error{checkVersion, checkRoot, checkProcess, checkMounts, checkLinux} {
 		if err := check(spec); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return spec, nil
+	return nil
 }
 
 // decode is json.Unmarshal with places in its errors.

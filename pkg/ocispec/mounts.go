@@ -93,9 +93,9 @@ type MountPoint struct {
 	// Source is the host's path that is bound there, empty where the mount
 	// is no bind mount.
 	Source string
-	// File is whether the place has to be a file. Only who sees Source can
-	// tell: MountPoints leaves it false.
-	File bool
+	// NoSymlink is whether runtimes refuse a symlink as the place: through one,
+	// an image could have proc mounted where runc does not look for it.
+	NoSymlink bool
 }
 
 // MountPoints gives the destinations of spec's mounts, sorted by bytes, each
@@ -109,7 +109,7 @@ func MountPoints(spec *rspec.Spec) []MountPoint {
 		if p == "" {
 			continue
 		}
-		point := MountPoint{Path: p}
+		point := MountPoint{Path: p, NoSymlink: m.Type == "proc" || m.Type == "sysfs"}
 		if isBind(m) {
 			point.Source = m.Source
 		}

@@ -12,6 +12,9 @@ import (
 // DefaultAddress is where containerd listens unless it is told otherwise.
 const DefaultAddress = "/run/containerd/containerd.sock"
 
+// ErrNoHome says that this user has no folder for an embedded store.
+var ErrNoHome = errors.New("no home folder")
+
 // Location is where images are kept: exactly one of its fields is set.
 type Location struct {
 	// Address is the socket of a daemon, as a path.
@@ -64,7 +67,7 @@ func LocateEmbedded(dir string) (Location, error) {
 	if data == "" {
 		home, err := os.UserHomeDir()
 		if err != nil {
-			return Location{}, fmt.Errorf("choosing the embedded store: %w", err)
+			return Location{}, fmt.Errorf("choosing the embedded store: %w: %w", ErrNoHome, err)
 		}
 		data = filepath.Join(home, ".local", "share")
 	}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"os"
+)
+
+// interruptible gives what fn gives, which may block for ever. Where ctx ends
+// first it gives ctx's cause; fn cannot be stopped, and what it gives in the end
+// goes to late.
+func interruptible[T any](ctx context.Context, fn func() (T, error), late func(T)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result)
+	go func() {
+		value, err := fn()
+		select {
+		case done <- result{value, err}:
+		case <-ctx.Done():
+			if err == nil {
+				late(value)
+			}
+		}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, context.Cause(ctx)
+	}
+}
+
+// openBlocking opens a file that may be a FIFO, for reading or for writing by
+// flag: opening one waits for its other end.
+func openBlocking(ctx context.Context, name string, flag int) (*os.File, error) {
+	return interruptible(ctx, func() (*os.File, error) {
+		return os.OpenFile(name, flag, 0)
+	}, func(file *os.File) { file.Close() })
+}

@@ -1,0 +1,28 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
+)
+
+// TestMetadataKeepsBytes: a name that is no UTF-8 is whole in the metadata.
+func TestMetadataKeepsBytes(t *testing.T) {
+	const name = "a\xff"
+	m := metadata{
+		Changed: changesForJSON([]export.Change{{Path: name, Why: export.Grew}}),
+		LeftOut: unholdable(export.Report{Sockets: []string{name, "text"}, SocketCount: 2}, nil),
+	}
+	text, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(text), `"pathBytes":"Yf8="`); n != 2 {
+		t.Errorf("the bytes of %q are %d times in %s, want twice", name, n, text)
+	}
+	if strings.Contains(string(text), `"sockets"`) {
+		t.Errorf("sockets are listed a second time, by text: %s", text)
+	}
+}

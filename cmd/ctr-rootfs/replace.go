@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
+)
+
+// readReplacements reads --replace. Two that come to the same path, and one that
+// --keep names, cannot both be meant.
+func (f *treeFlags) readReplacements() error {
+	from := make(map[string]string)
+	for _, keep := range f.keeps {
+		from[rooted(keep)] = "--keep " + keep
+	}
+	for _, text := range f.replaces {
+		made, err := readReplacement(text)
+		if err != nil {
+			return err
+		}
+		if other, twice := from[made.Path]; twice {
+			return usagef("reading --replace %q: there is %s, too", text, other)
+		}
+		from[made.Path] = "--replace " + text
+		f.replacementFiles = append(f.replacementFiles, made)
+	}
+	return nil
+}
+
+// readReplacement opens the file of --replace each time that it is read, so
+// that its size bounds no memory.
+func readReplacement(text string) (export.Made, error) {
+	place, name, ok := strings.Cut(text, "=")
+	if !ok || rooted(place) == "" || name == "" {
+		return export.Made{}, usagef("reading --replace %q: it is PATH=FILE", text)
+	}
+	if slices.Contains(strings.Split(place, "/"), "..") {
+		return export.Made{}, usagef("reading --replace %q: %q leads upwards", text, place)
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		return export.Made{}, fmt.Errorf("reading --replace %q: %q: %w", text, name, unwrapPath(err))
+	}
+	if !info.Mode().IsRegular() {
+		return export.Made{}, fmt.Errorf("reading --replace %q: %q is not a regular file", text, name)
+	}
+	return export.Made{
+		Path: rooted(place),
+		For:  forReplace,
+		Type: export.Regular,
+		Mode: 0o644,
+		Size: info.Size(),
+		Open: func(context.Context) (io.ReadCloser, error) { return os.Open(name) },
+	}, nil
+}
+
+// rooted gives a path inside the root, clean and without a leading slash; empty
+// for the root itself.
+func rooted(name string) string { return path.Clean("/" + name)[1:] }
+
+// effectiveProfile is what --profile says without what --keep names.
+func (f *treeFlags) effectiveProfile(latest time.Time) export.Profile {
+	profile := f.wholeProfile(latest).Without(f.keeps)
+	for i := range profile.Files {
+		profile.Files[i].For = forProfile
+	}
+	return profile
+}
+
+func (f *treeFlags) wholeProfile(latest time.Time) export.Profile {
+	if f.profile == "none" {
+		return export.Profile{}
+	}
+	return export.Moby(latest)
+}
+
+// unkept lists the values of --keep that change nothing: they may be misspelled.
+func (f *treeFlags) unkept(latest time.Time) (paths []string) {
+	whole := f.wholeProfile(latest)
+	for _, keep := range f.keeps {
+		without := whole.Without([]string{keep})
+		if len(without.Omit) == len(whole.Omit) && len(without.Files) == len(whole.Files) {
+			paths = append(paths, keep)
+		}
+	}
+	return paths
+}
