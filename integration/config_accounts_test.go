@@ -94,7 +94,7 @@ func objectLookups() map[string]lookup {
 	all["group a FIFO"] = lookup{
 		layer: imagetest.Layer{etc, imagetest.File(passwd, 0o644, appPasswd), imagetest.FIFO("etc/group", 0o644)}, refused: `"etc/group": it is a FIFO`,
 	}
-	all["etc a file"] = lookup{layer: imagetest.Layer{imagetest.File("etc", 0o644, "")}, refused: `"etc" is a regular file, not a directory`}
+	all["etc a file"] = lookup{layer: imagetest.Layer{imagetest.File("etc", 0o644, "")}, refused: `user "app" in etc/passwd: no such file`}
 	return all
 }
 

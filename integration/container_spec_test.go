@@ -11,6 +11,7 @@ import (
 	"github.com/ctr-rootfs/ctr-rootfs/integration/daemon"
 	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
 	"github.com/ctr-rootfs/ctr-rootfs/integration/listing"
+	"github.com/ctr-rootfs/ctr-rootfs/integration/tools"
 )
 
 // TestContainerSpec makes bundles of a container by its image's config and by
@@ -60,6 +61,33 @@ func TestContainerSpec(t *testing.T) {
 		if o.status != 2 || !strings.Contains(o.stderr, test.says) {
 			t.Errorf("%s: exit status %d\n%s", name, o.status, o.stderr)
 		}
+	}
+}
+
+// TestContainerSpecRoot makes a bundle of a container whose spec has its root
+// somewhere on its host, as docker's containers do.
+func TestContainerSpecRoot(t *testing.T) {
+	d := daemon.Start(t, daemon.Options{})
+	d.Ctr(t, "images", "import", writeArchive(t, standardName, standard(t)))
+	d.Ctr(t, "containers", "create", standardName, "web", "/usr/bin/hello", "from", "its", "spec")
+	t.Cleanup(func() { removeContainer(t, d, "web") })
+	root, err := tools.Root(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(t.TempDir(), "absroot")
+	if err := build(filepath.Join(root, "tools", "containerd"), program, "./absroot", "CGO_ENABLED=0"); err != nil {
+		t.Fatal(err)
+	}
+	command(t, nil, program, d.Address, "web", "/run/docker/web/rootfs")
+	if info := d.Ctr(t, "containers", "info", "web"); !strings.Contains(info, "/run/docker/web/rootfs") {
+		t.Fatalf("the container has no such root, so this test sees nothing:\n%s", info)
+	}
+	bundle := filepath.Join(t.TempDir(), "bundle")
+	ctrRootfs(t, "bundle", "--address", d.Address, "--spec", "container", "--format", "dir", "-o", bundle, "container:web")
+	const want = "from its spec\nuser 1000:1000, directory /srv/app, pid 1\n"
+	if got := runBundle(t, runtimes(t)[0], bundle); got != want {
+		t.Errorf("the bundle printed %q, want %q", got, want)
 	}
 }
 

@@ -20,12 +20,17 @@ type progressSink struct {
 	done  int64
 }
 
-// watched puts a progressSink around sink where somebody looks.
+// watched puts a progressSink around sink where somebody looks. The total is
+// about right: it has what later layers replace, too.
 func (f *outputFlags) watched(sink export.Sink, o *opened) export.Sink {
 	if !f.progress.wanted() {
 		return sink
 	}
-	return &progressSink{Sink: sink, tell: f.progress.step, total: o.view.Size}
+	total := o.view.Size
+	if o.base.layers != nil {
+		total = o.base.layers.Report().Inflated
+	}
+	return &progressSink{Sink: sink, tell: f.progress.step, total: total}
 }
 
 func (p *progressSink) Put(ctx context.Context, r *export.Record) error {
