@@ -108,7 +108,7 @@ func ExampleWrite() {
 // The same in a zstd stream, parallel and the same bytes each time.
 func ExampleNewCompressedTar() {
 	var out bytes.Buffer
-	sink, err := export.NewCompressedTar(&out, export.CompressionFor("rootfs.tar.zst"))
+	sink, err := export.NewCompressedTar(&out, export.Compression{Format: "zstd"})
 	if err != nil {
 		log.Fatal(err)
 	}
