@@ -63,8 +63,8 @@ func errorLines(stderr string) []string {
 	for line := range strings.Lines(stderr) {
 		line = strings.TrimSuffix(line, "\n")
 		said := strings.TrimPrefix(line, "ctr-rootfs: ")
-		course := false
-		for _, start := range []string{"using the embedded store ", "using containerd at ", "unpacking oci-archive:", "pulling example.com/"} {
+		course := strings.HasPrefix(said, "unpacking ") && !strings.HasPrefix(said, "unpacking image ")
+		for _, start := range []string{"using the embedded store ", "using containerd at ", "pulling example.com/"} {
 			course = course || strings.HasPrefix(said, start)
 		}
 		if !course {

@@ -11,6 +11,7 @@ import (
 
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/content"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -37,7 +38,7 @@ func dial(ctx context.Context, address string) (*daemon, error) {
 	if err := knock(ctx, address); err != nil {
 		return nil, &SocketError{Address: address, Err: err}
 	}
-	client, err := containerd.New(address)
+	client, err := containerd.New(address, containerd.WithExtraDialOpts([]grpc.DialOption{grpc.WithContextDialer(dialWhole)}))
 	if err != nil {
 		return nil, &SocketError{Address: address, Err: err}
 	}

@@ -1,0 +1,338 @@
+package integration_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ctr-rootfs/ctr-rootfs/integration/daemon"
+	"github.com/ctr-rootfs/ctr-rootfs/integration/listing"
+)
+
+// ofTheRuntime are system calls of Go's runtime, which ends the process where
+// they fail: they are no part of an export, and are left alone.
+var ofTheRuntime = strings.Fields(`arch_prctl brk clone clone3 epoll_create1 epoll_ctl epoll_pwait eventfd2 execve exit exit_group
+	futex getpid gettid getrandom madvise mmap mprotect munmap nanosleep prctl prlimit64 restart_syscall rseq rt_sigaction rt_sigprocmask
+	rt_sigreturn sched_getaffinity sched_yield set_robust_list set_tid_address sigaltstack tgkill umask uname access timer_create timer_settime
+	timer_delete getcpu membarrier kill pidfd_open pidfd_send_signal waitid`)
+
+// faults are what a system call is made to answer; EIO where none is listed. A
+// read of 0 bytes is a file that ends too early.
+var faults = map[string][]string{
+	"openat":  {"error=EIO", "error=EMFILE", "error=EACCES"},
+	"read":    {"error=EIO", "retval=0"},
+	"pread64": {"error=EIO", "retval=0"},
+	"write":   {"error=ENOSPC"}, "pwrite64": {"error=ENOSPC"},
+	"fsopen": {"error=EPERM"}, "fsmount": {"error=EPERM"}, "mount": {"error=EPERM"}, "unshare": {"error=EPERM"},
+	"connect": {"error=ECONNREFUSED"},
+}
+
+// exposed is a way to export, of which every system call is made to fail.
+type exposed struct {
+	name string
+	// args are those of the verb export, but for the output.
+	args []string
+	// strace are further arguments, of every run.
+	strace []string
+	// before is called ahead of each run.
+	before func(*testing.T)
+	out    sink
+}
+
+// sink is where a run writes to, and what it must have written.
+type sink interface {
+	args() []string
+	// check holds that there is the right output, or none, and removes it.
+	check(t *testing.T, status int, stdout []byte)
+}
+
+// TestSystemCalls fails each system call that an export makes on files,
+// mounts, xattrs and sockets, the first, the second and so on of a thread: the
+// run ends with an error and without output, or has the right bytes. Without
+// SOAK only some of them fail.
+func TestSystemCalls(t *testing.T) {
+	needsRoot(t)
+	needsStrace(t)
+	d := daemon.Start(t, daemon.Options{})
+	archive := writeArchive(t, smallName, small())
+	d.Ctr(t, "images", "import", archive)
+	r := startRegistry(t, registryOptions{})
+	r.push(t, "small:1", small())
+	hosts := hostsDir(t, "example.com", "server = \"http://"+r.host+"\"\n")
+	store, pulled := filepath.Join(t.TempDir(), "store"), filepath.Join(t.TempDir(), "store")
+	want := ctrRootfs(t, "export", "oci-archive:"+archive).stdout
+	file := func() sink { return wholeFile{outputDir{t.TempDir(), want}} }
+	nothing := func(*testing.T) {}
+	for _, e := range []exposed{
+		{"daemon", []string{"--address", d.Address, smallName}, nil, nothing, file()},
+		{"daemon to a pipe", []string{"--address", d.Address, smallName}, nil, nothing, pipe{want}},
+		{"unpacking", []string{"--store", store, "--via", "view", "oci-archive:" + archive}, nil, nothing, file()},
+		{"old kernel", []string{"--address", d.Address, smallName}, []string{"-e", "inject=fsopen:error=ENOSYS"}, nothing, file()},
+		{"layers", []string{"oci-archive:" + archive}, nil, nothing, file()},
+		{"directory", []string{"--format", "dir", "oci-archive:" + archive}, nil, nothing, newDirSink(t, archive)},
+		{"pull", []string{"--store", pulled, "--hosts-dir", hosts, smallName}, nil, func(t *testing.T) {
+			ctrRootfs(t, "gc", "--images", "--store", pulled)
+		}, file()},
+	} {
+		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
+			e.failEach(t)
+		})
+	}
+}
+
+// failEach runs e once to learn its system calls, and then with each failed.
+func (e exposed) failEach(t *testing.T) {
+	random := seeded(t)
+	cases := e.cases(t)
+	if n := rounds(t, 25); n < len(cases) {
+		random.Shuffle(len(cases), func(i, j int) { cases[i], cases[j] = cases[j], cases[i] })
+		cases = cases[:n]
+	}
+	var injected, failed int
+	seen := map[string]bool{}
+	for _, c := range cases {
+		status, hit := e.failOne(t, c)
+		if hit {
+			injected++
+			seen[c.call] = true
+		}
+		if status != 0 {
+			failed++
+		}
+	}
+	if injected == 0 {
+		t.Error("no system call was failed, so this test saw nothing")
+	}
+	t.Logf("%d runs, %d with a failed system call (%d kinds), of which %d ended with an error", len(cases), injected, len(seen), failed)
+}
+
+// inject is one fault: the nth call of a thread.
+type inject struct {
+	call, fault string
+	n           int
+}
+
+func (i inject) String() string { return fmt.Sprintf("%s:%s:when=%d", i.call, i.fault, i.n) }
+
+// allOf is up to which call of a thread each is failed; of further ones, every
+// tenth.
+const allOf = 12
+
+// cases lists the faults for what one run calls.
+func (e exposed) cases(t *testing.T) []inject {
+	t.Helper()
+	trace := filepath.Join(t.TempDir(), "trace")
+	e.before(t)
+	status, stdout, stderr := e.run(t, []string{"-o", trace})
+	if status != 0 {
+		t.Fatalf("exit status %d\n%s", status, stderr)
+	}
+	e.out.check(t, status, stdout)
+	data, err := os.ReadFile(trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []inject
+	for call, n := range mostOfAThread(data) {
+		for _, fault := range append(faults[call], "error=EIO")[:max(1, len(faults[call]))] {
+			for i := 1; i <= n; i++ {
+				if i <= allOf || i%10 == 0 {
+					all = append(all, inject{call, fault, i})
+				}
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b inject) int { return strings.Compare(a.String(), b.String()) })
+	return all
+}
+
+var tracedCall = regexp.MustCompile(`(?m)^(\d+) +([a-z_0-9]+)\(`)
+
+// mostOfAThread says how often one thread at most made each system call.
+func mostOfAThread(trace []byte) map[string]int {
+	ofThread, most := map[string]int{}, map[string]int{}
+	for _, m := range tracedCall.FindAllSubmatch(trace, -1) {
+		thread, call := string(m[1]), byNumber(string(m[2]))
+		if slices.Contains(ofTheRuntime, call) {
+			continue
+		}
+		ofThread[thread+call]++
+		most[call] = max(most[call], ofThread[thread+call])
+	}
+	return most
+}
+
+// byNumber names a call that is newer than this strace as its -e wants it.
+func byNumber(call string) string {
+	if digits, unknown := strings.CutPrefix(call, "syscall_0x"); unknown {
+		if n, err := strconv.ParseUint(digits, 16, 32); err == nil {
+			return strconv.FormatUint(n, 10)
+		}
+	}
+	return call
+}
+
+// failOne runs e with one fault; hit says that a call was failed.
+func (e exposed) failOne(t *testing.T, c inject) (status int, hit bool) {
+	t.Helper()
+	e.before(t)
+	trace := filepath.Join(t.TempDir(), "trace")
+	status, stdout, stderr := e.run(t, []string{"-o", trace, "-e", "trace=" + c.call, "-e", "inject=" + c.String()})
+	t.Run(c.String(), func(t *testing.T) {
+		e.out.check(t, status, stdout)
+		data, err := os.ReadFile(trace)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hit = bytes.Contains(data, []byte("(INJECTED)"))
+		if !isTheRuntimes(stderr, data) {
+			checkOneCause(t, status, stderr)
+		}
+		if t.Failed() {
+			t.Logf("exit status %d\n%.2000s%s", status, stderr, injectedLines(data))
+		}
+	})
+	return status, hit
+}
+
+// isTheRuntimes says that the fault hit what Go's runtime does not survive (the
+// check of the standard descriptors, the event by which it wakes its poller),
+// or standard error itself.
+func isTheRuntimes(stderr string, trace []byte) bool {
+	return strings.Contains(stderr, "fatal error: cannot open standard fds") || strings.Contains(stderr, "fatal error: runtime: netpollBreak") ||
+		strings.Contains(injectedLines(trace), "write(2, ")
+}
+
+func checkOneCause(t *testing.T, status int, stderr string) {
+	t.Helper()
+	if strings.Contains(stderr, "panic:") || strings.Contains(stderr, "fatal error:") {
+		t.Errorf("it crashed:\n%.2000s", stderr)
+		return
+	}
+	if lines := errorLines(stderr); status != 0 && len(lines) != 1 {
+		t.Errorf("%d lines on stderr, want 1:\n%s", len(lines), strings.Join(lines, "\n"))
+	}
+}
+
+// injectedLines are those of a trace that show what was failed.
+func injectedLines(trace []byte) string {
+	var found []string
+	for line := range strings.Lines(string(trace)) {
+		if strings.Contains(line, "(INJECTED)") && len(found) < 8 {
+			found = append(found, strings.TrimSpace(line))
+		}
+	}
+	return strings.Join(found, "\n")
+}
+
+// patience is how long a run may take that takes a fraction of a second.
+const patience = time.Minute
+
+func (e exposed) run(t *testing.T, strace []string) (status int, stdout []byte, stderr string) {
+	t.Helper()
+	i := invocation{args: slices.Concat([]string{"export"}, e.args[:len(e.args)-1], e.out.args(), e.args[len(e.args)-1:])}
+	i.strace = slices.Concat([]string{"--seccomp-bpf"}, strace, e.strace)
+	cmd := i.command()
+	// strace itself is waited for: its trace is whole then.
+	cmd.Args = slices.DeleteFunc(cmd.Args, func(arg string) bool { return arg == "-D" })
+	var out, errOut bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	hang := time.AfterFunc(patience, func() {
+		t.Errorf("%v hangs", i.strace)
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // it may be through
+	})
+	defer hang.Stop()
+	err := cmd.Wait()
+	if _, exited := err.(*exec.ExitError); err != nil && !exited {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), out.Bytes(), errOut.String()
+}
+
+// wholeFile is a regular file.
+type wholeFile struct{ outputDir }
+
+func (w wholeFile) args() []string { return []string{"-o", w.file()} }
+
+func (w wholeFile) check(t *testing.T, status int, _ []byte) {
+	t.Helper()
+	w.outputDir.check(t, status == 0, status == 0)
+}
+
+// pipe is standard output.
+type pipe struct{ want []byte }
+
+func (pipe) args() []string { return nil }
+
+func (p pipe) check(t *testing.T, status int, stdout []byte) {
+	t.Helper()
+	if status == 0 && !bytes.Equal(stdout, p.want) {
+		t.Errorf("exit status 0 and %d bytes, want %d", len(stdout), len(p.want))
+	}
+	if status == 0 || len(stdout) == 0 {
+		return
+	}
+	if _, err := listing.OfTar(bytes.NewReader(stdout)); err == nil {
+		t.Errorf("exit status %d, and %d bytes that a reader takes for a whole tar", status, len(stdout))
+	}
+}
+
+// dirSink is --format dir.
+type dirSink struct {
+	dir  string
+	want listing.Listing
+}
+
+func newDirSink(t *testing.T, archive string) dirSink {
+	t.Helper()
+	s := dirSink{dir: filepath.Join(t.TempDir(), "rootfs")}
+	ctrRootfs(t, "export", "--format", "dir", "-o", s.dir, "oci-archive:"+archive)
+	var err error
+	if s.want, err = listing.OfDir(s.dir); err != nil {
+		t.Fatal(err)
+	}
+	s.remove(t)
+	return s
+}
+
+func (s dirSink) args() []string { return []string{"-o", s.dir} }
+
+func (s dirSink) check(t *testing.T, status int, _ []byte) {
+	t.Helper()
+	defer s.remove(t)
+	_, err := os.Lstat(s.dir)
+	if status != 0 {
+		if err == nil {
+			t.Errorf("exit status %d, and the directory is there", status)
+		}
+		return
+	}
+	got, err := listing.OfDir(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := listing.Diff(s.want, got); diff != "" {
+		t.Errorf("exit status 0, and the directory differs:\n%s", diff)
+	}
+}
+
+func (s dirSink) remove(t *testing.T) {
+	t.Helper()
+	if err := os.RemoveAll(s.dir); err != nil {
+		t.Fatal(err)
+	}
+}
