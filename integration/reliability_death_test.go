@@ -40,6 +40,7 @@ type mortal struct {
 // and the next run gives the right bytes. SOAK=500 is how often for each.
 func TestDeath(t *testing.T) {
 	needsRoot(t)
+	inMemory(t)
 	r := startRegistry(t, registryOptions{})
 	r.push(t, "small:1", small())
 	hosts := hostsDir(t, "example.com", "server = \"http://"+r.host+"\"\n")

@@ -16,6 +16,7 @@ import (
 
 	"github.com/ctr-rootfs/ctr-rootfs/integration/daemon"
 	"github.com/ctr-rootfs/ctr-rootfs/integration/listing"
+	"github.com/ctr-rootfs/ctr-rootfs/integration/tools"
 )
 
 // ofTheRuntime are system calls of Go's runtime, which ends the process where
@@ -43,6 +44,10 @@ type exposed struct {
 	args []string
 	// strace are further arguments, of every run.
 	strace []string
+	// wrap is a program, with its arguments, that starts the binary.
+	wrap []string
+	// only are the calls to fail; all where it is empty.
+	only []string
 	// before is called ahead of each run.
 	before func(*testing.T)
 	out    sink
@@ -62,6 +67,7 @@ type sink interface {
 func TestSystemCalls(t *testing.T) {
 	needsRoot(t)
 	needsStrace(t)
+	inMemory(t)
 	d := daemon.Start(t, daemon.Options{})
 	archive := writeArchive(t, smallName, small())
 	d.Ctr(t, "images", "import", archive)
@@ -71,18 +77,22 @@ func TestSystemCalls(t *testing.T) {
 	store, pulled := filepath.Join(t.TempDir(), "store"), filepath.Join(t.TempDir(), "store")
 	want := ctrRootfs(t, "export", "oci-archive:"+archive).stdout
 	file := func() sink { return wholeFile{outputDir{t.TempDir(), want}} }
-	nothing := func(*testing.T) {}
+	viaDaemon, ofArchive := []string{"--address", d.Address, smallName}, []string{"oci-archive:" + archive}
 	for _, e := range []exposed{
-		{"daemon", []string{"--address", d.Address, smallName}, nil, nothing, file()},
-		{"daemon to a pipe", []string{"--address", d.Address, smallName}, nil, nothing, pipe{want}},
-		{"unpacking", []string{"--store", store, "--via", "view", "oci-archive:" + archive}, nil, nothing, file()},
-		{"old kernel", []string{"--address", d.Address, smallName}, []string{"-e", "inject=fsopen:error=ENOSYS"}, nothing, file()},
-		{"layers", []string{"oci-archive:" + archive}, nil, nothing, file()},
-		{"directory", []string{"--format", "dir", "oci-archive:" + archive}, nil, nothing, newDirSink(t, archive)},
-		{"pull", []string{"--store", pulled, "--hosts-dir", hosts, smallName}, nil, func(t *testing.T) {
+		{name: "daemon", args: viaDaemon, out: file()},
+		{name: "daemon to a pipe", args: viaDaemon, out: pipe{want}},
+		{name: "unpacking", args: append([]string{"--store", store, "--via", "view"}, ofArchive...), out: file()},
+		{name: "old mount", args: viaDaemon, strace: []string{"-e", "inject=fsopen:error=ENOSYS"}, out: file()},
+		{name: "old xattrs", args: viaDaemon, wrap: refusing(t, syscall.ENOSYS, xattrCalls), only: []string{"llistxattr", "lgetxattr"}, out: file()},
+		{name: "layers", args: ofArchive, out: file()},
+		{name: "directory", args: append([]string{"--format", "dir"}, ofArchive...), out: newDirSink(t, archive)},
+		{name: "pull", args: []string{"--store", pulled, "--hosts-dir", hosts, smallName}, before: func(t *testing.T) {
 			ctrRootfs(t, "gc", "--images", "--store", pulled)
-		}, file()},
+		}, out: file()},
 	} {
+		if e.before == nil {
+			e.before = func(*testing.T) {}
+		}
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
 			e.failEach(t)
@@ -90,11 +100,44 @@ func TestSystemCalls(t *testing.T) {
 	}
 }
 
+// xattrCalls are getxattrat and listxattrat of Linux 6.13, which an older strace
+// cannot fail.
+const xattrCalls = "464,465"
+
+// refusing is a command that runs another, to which the kernel refuses calls.
+func refusing(t *testing.T, errno syscall.Errno, calls string) []string {
+	t.Helper()
+	root, err := tools.Root(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(t.TempDir(), "refuse")
+	if err := build(root, program, "./internal/refuse"); err != nil {
+		t.Fatal(err)
+	}
+	return []string{program, strconv.Itoa(int(errno)), calls}
+}
+
+// TestXattrsThatCannotBeRead fails the calls that strace does not know.
+func TestXattrsThatCannotBeRead(t *testing.T) {
+	needsRoot(t)
+	store, archive := filepath.Join(t.TempDir(), "store"), writeArchive(t, "", small())
+	out := outputDir{dir: t.TempDir()}
+	for call, said := range map[string]string{"464": `attribute "user.f"`, "465": "reading xattrs of"} {
+		args := append(refusing(t, syscall.EIO, call), programs.ctrRootfs, "export", "--store", store, "--via", "view", "-o", out.file(), "oci-archive:"+archive)
+		output, err := exec.Command(args[0], args[1:]...).CombinedOutput()
+		if err == nil || !strings.Contains(string(output), said) || !strings.Contains(string(output), "input/output error") {
+			t.Errorf("call %s: %v, and it does not say %q:\n%s", call, err, said, output)
+		}
+		out.check(t, false, false)
+	}
+}
+
 // failEach runs e once to learn its system calls, and then with each failed.
 func (e exposed) failEach(t *testing.T) {
 	random := seeded(t)
 	cases := e.cases(t)
-	if n := rounds(t, 25); n < len(cases) {
+	if n := rounds(t, 40); n < len(cases) {
 		random.Shuffle(len(cases), func(i, j int) { cases[i], cases[j] = cases[j], cases[i] })
 		cases = cases[:n]
 	}
@@ -144,6 +187,9 @@ func (e exposed) cases(t *testing.T) []inject {
 	}
 	var all []inject
 	for call, n := range mostOfAThread(data) {
+		if len(e.only) > 0 && !slices.Contains(e.only, call) {
+			continue
+		}
 		for _, fault := range append(faults[call], "error=EIO")[:max(1, len(faults[call]))] {
 			for i := 1; i <= n; i++ {
 				if i <= allOf || i%10 == 0 {
@@ -162,24 +208,14 @@ var tracedCall = regexp.MustCompile(`(?m)^(\d+) +([a-z_0-9]+)\(`)
 func mostOfAThread(trace []byte) map[string]int {
 	ofThread, most := map[string]int{}, map[string]int{}
 	for _, m := range tracedCall.FindAllSubmatch(trace, -1) {
-		thread, call := string(m[1]), byNumber(string(m[2]))
-		if slices.Contains(ofTheRuntime, call) {
+		thread, call := string(m[1]), string(m[2])
+		if slices.Contains(ofTheRuntime, call) || strings.HasPrefix(call, "syscall_") {
 			continue
 		}
 		ofThread[thread+call]++
 		most[call] = max(most[call], ofThread[thread+call])
 	}
 	return most
-}
-
-// byNumber names a call that is newer than this strace as its -e wants it.
-func byNumber(call string) string {
-	if digits, unknown := strings.CutPrefix(call, "syscall_0x"); unknown {
-		if n, err := strconv.ParseUint(digits, 16, 32); err == nil {
-			return strconv.FormatUint(n, 10)
-		}
-	}
-	return call
 }
 
 // failOne runs e with one fault; hit says that a call was failed.
@@ -245,6 +281,9 @@ func (e exposed) run(t *testing.T, strace []string) (status int, stdout []byte, 
 	cmd := i.command()
 	// strace itself is waited for: its trace is whole then.
 	cmd.Args = slices.DeleteFunc(cmd.Args, func(arg string) bool { return arg == "-D" })
+	if at := slices.Index(cmd.Args, programs.ctrRootfs); len(e.wrap) > 0 {
+		cmd.Args = slices.Insert(cmd.Args, at, e.wrap...)
+	}
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -283,7 +322,8 @@ func (p pipe) check(t *testing.T, status int, stdout []byte) {
 	if status == 0 && !bytes.Equal(stdout, p.want) {
 		t.Errorf("exit status 0 and %d bytes, want %d", len(stdout), len(p.want))
 	}
-	if status == 0 || len(stdout) == 0 {
+	// It may fail after the last byte: what could not be undone is an error.
+	if len(stdout) == 0 || bytes.Equal(stdout, p.want) {
 		return
 	}
 	if _, err := listing.OfTar(bytes.NewReader(stdout)); err == nil {

@@ -7,13 +7,11 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/ctr-rootfs/ctr-rootfs/integration/daemon"
 	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
 )
 
@@ -69,6 +67,16 @@ func rounds(t *testing.T, few int) int {
 	return n
 }
 
+// inMemory has the temporary folders of a test in memory where that can be: it
+// makes thousands of stores, of which each wants its writes on the disk.
+func inMemory(t *testing.T) {
+	t.Helper()
+	const tmpfs = "/dev/shm"
+	if info, err := os.Stat(tmpfs); err == nil && info.IsDir() {
+		t.Setenv("TMPDIR", tmpfs)
+	}
+}
+
 // regularFiles lists the regular files below dir, but for databases.
 func regularFiles(t *testing.T, dir string) []string {
 	t.Helper()
@@ -86,12 +94,6 @@ func regularFiles(t *testing.T, dir string) []string {
 		t.Fatal(err)
 	}
 	return files
-}
-
-// leases are those of this tool, in a daemon's default namespace.
-func ownLeases(t *testing.T, d *daemon.Daemon) []string {
-	t.Helper()
-	return slices.DeleteFunc(d.Left(t, "default", "overlayfs").Leases, func(id string) bool { return !strings.HasPrefix(id, "ctr-rootfs-") })
 }
 
 // outputDir is a folder for one output, looked at after each run.

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
+	"golang.org/x/sys/unix"
 )
 
 // openDirectory makes DIR, or takes an empty one. A failed export removes
@@ -22,7 +23,13 @@ func openDirectory(name string, noSameOwner bool) (*target, error) {
 		if !made {
 			return nil
 		}
-		return os.Remove(name)
+		err := os.Remove(name)
+		if errors.Is(err, unix.ENOTEMPTY) {
+			// It was whole before something else failed. Unlike a file it has
+			// had its name all along, and stays.
+			return nil
+		}
+		return err
 	}
 	dir, err := os.Open(name)
 	if err != nil {

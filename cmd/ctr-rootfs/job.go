@@ -60,12 +60,16 @@ func (j job) write(ctx context.Context, source string, out *outputFlags, arrange
 		}
 		done = describe(o, report, target)
 		done.Output = out.described(target)
-		tell(out.streams, done)
 		return nil
 	})
 	if err != nil {
 		return joined(err, target.abandon(), out.metadata.abandon())
 	}
+	// Only now that all is undone, too: an output that stands is a success.
+	if err := target.finish(); err != nil {
+		return joined(err, out.metadata.abandon())
+	}
+	tell(out.streams, done)
 	if err := out.metadata.write(done); err != nil {
 		return err
 	}

@@ -64,7 +64,7 @@ func (w *wholeFile) finish() error {
 		return errors.Join(fmt.Errorf("finishing %q: %w", w.name, err), w.discard())
 	}
 	if err := w.Close(); err != nil {
-		return fmt.Errorf("closing %q: %w", w.name, err)
+		return errors.Join(fmt.Errorf("closing %q: %w", w.name, unwrapPath(err)), os.Remove(w.name))
 	}
 	return nil
 }

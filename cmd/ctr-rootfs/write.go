@@ -61,7 +61,7 @@ type target struct {
 	digest *digested
 	// skipped tells what a directory could not hold; nil for a tar.
 	skipped func() map[string]int64
-	// written says that write was called, which finishes or discards.
+	// written says that write was called, which closes or aborts the sink.
 	written bool
 }
 
@@ -99,21 +99,17 @@ func (f *outputFlags) described(t *target) metadataOutput {
 	return m
 }
 
-// write writes tree, and leaves either the whole output or nothing of it.
-// sink is t's own, or one around it.
+// write writes tree; what it wrote stands when it is finished, and goes when it
+// is abandoned. sink is t's own, or one around it.
 func (t *target) write(ctx context.Context, tree export.Tree, sink export.Sink) (export.Report, error) {
 	t.written = true
-	report, err := export.Write(ctx, tree, sink)
-	if err != nil {
-		return report, joined(err, t.discard())
-	}
-	return report, t.finish()
+	return export.Write(ctx, tree, sink)
 }
 
-// abandon gives the target up where nothing was ever written to it.
+// abandon leaves nothing of the output.
 func (t *target) abandon() error {
 	if t.written {
-		return nil
+		return t.discard() // Write closed the sink, or aborted it
 	}
 	return joined(t.sink.Abort(), t.discard())
 }

@@ -50,7 +50,12 @@ func (t brokenTree) Walk(context.Context, func(*Entry) error) error { return t.e
 func (t brokenTree) Lookup(context.Context, string) (*Entry, error) { return nil, t.err }
 func (t brokenTree) Close() error                                   { return nil }
 
-func (t *dirTree) Close() error { return t.dirs.close() }
+func (t *dirTree) Close() error {
+	if err := t.dirs.close(); err != nil {
+		return fmt.Errorf("closing directories: %w", err)
+	}
+	return nil
+}
 
 // dirNode is an entry of a dirTree: a name in a directory.
 type dirNode struct {
