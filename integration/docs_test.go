@@ -77,3 +77,34 @@ func TestDocs(t *testing.T) {
 		})
 	}
 }
+
+// TestDocsCode finds the Go code of the pages in the examples, which go test
+// runs or at least builds.
+func TestDocsCode(t *testing.T) {
+	var examples strings.Builder
+	files, err := filepath.Glob("../pkg/*/example*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		examples.Write(text)
+	}
+	page, err := os.ReadFile("../docs/library.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := strings.Split(string(page), "```go\n")[1:]
+	if len(blocks) == 0 {
+		t.Error("docs/library.md has no code: this test finds none")
+	}
+	for _, block := range blocks {
+		code, _, _ := strings.Cut(block, "```")
+		if !strings.Contains(examples.String(), code) {
+			t.Errorf("no example has this code of docs/library.md:\n%s", code)
+		}
+	}
+}
