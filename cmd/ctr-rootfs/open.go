@@ -7,8 +7,8 @@ import (
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
 
-// minLease is what containerd can tell: it keeps an expiry in whole seconds.
-const minLease = 2 * time.Second
+// minLease leaves time to hand a lease over: its expiry is in whole seconds.
+const minLease = 4 * time.Second
 
 // request is what is asked for, as it was read from the command line.
 type request struct {

@@ -78,7 +78,7 @@ func Start(t testing.TB, o Options) *Daemon {
 	if dir == "" {
 		dir = NewDir(t)
 	}
-	d := &Daemon{Address: filepath.Join(dir, "c.sock"), Dir: dir, bin: bin, ended: make(chan struct{})}
+	d := &Daemon{Address: filepath.Join(dir, "c.sock"), Dir: dir, bin: bin}
 	config := filepath.Join(dir, "config.toml")
 	if err := os.WriteFile(config, []byte(d.config(o)), 0o600); err != nil {
 		t.Fatal(err)
@@ -144,11 +144,12 @@ func runtimePath(t testing.TB, bin string) string {
 // Pdeathsig, which ends it even when the tests are killed, goes by thread.
 func (d *Daemon) start(t testing.TB, config, path string) {
 	t.Helper()
-	log, err := os.Create(filepath.Join(d.Dir, "log"))
+	log, err := os.OpenFile(filepath.Join(d.Dir, "log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
-	started := make(chan error)
+	started, ended := make(chan error), make(chan struct{})
+	d.ended = ended
 	go func() {
 		runtime.LockOSThread()
 		defer log.Close()
@@ -161,7 +162,7 @@ func (d *Daemon) start(t testing.TB, config, path string) {
 		started <- err
 		if err == nil {
 			d.status = cmd.Wait()
-			close(d.ended)
+			close(ended)
 		}
 	}()
 	if err := <-started; err != nil {

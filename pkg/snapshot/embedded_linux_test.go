@@ -228,3 +228,33 @@ func TestLeaseIsHandedOver(t *testing.T) {
 		t.Errorf("%d leases are left", n)
 	}
 }
+
+// TestLayersAreHeld has the image removed, and the garbage collected, while its
+// layers are to be read.
+func TestLayersAreHeld(t *testing.T) {
+	needRoot(t)
+	s := storeWithImage(t)
+	view, err := s.View(t.Context(), layersRequest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names, err := s.RemoveImages(t.Context()); err != nil || len(names) != 1 {
+		t.Fatalf("removed %q, %v", names, err)
+	}
+	if _, err := s.Collect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	blob, err := view.Layers[0].Open(t.Context())
+	if err != nil {
+		t.Fatalf("a layer that is held: %v", err)
+	}
+	if err := blob.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := view.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := view.Layers[0].Open(t.Context()); err == nil {
+		t.Error("the layer is there still after the view")
+	}
+}

@@ -48,6 +48,9 @@ func (v *View) prepare(ctx context.Context, sess *session) ([]mount.Mount, error
 		return mounts, err
 	}
 	v.store.opts.Notify(fmt.Sprintf("unpacking %s for snapshotter %s", v.Image.Name, v.Snapshotter))
+	if err := v.holdImage(ctx, sess, v.Snapshotter); err != nil {
+		return nil, err
+	}
 	stop := v.store.watch(ctx, sess, v.Image, v.Snapshotter)
 	defer stop()
 	record := images.Image{Name: v.Image.Name, Target: v.Image.Manifest}

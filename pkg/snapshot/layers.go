@@ -66,6 +66,9 @@ func (v *View) openLayers(ctx context.Context, sess *session, req Request, want 
 		return err
 	}
 	v.Via = ViaLayers
+	if err := v.holdImage(ctx, sess, ""); err != nil {
+		return err
+	}
 	missing, err := firstMissing(ctx, sess.client.ContentStore(), v.Image.Layers)
 	if err != nil {
 		return fmt.Errorf("reading the layers of image %q: %w", v.Image.Name, err)

@@ -61,12 +61,34 @@ func (s *Store) createLease(ctx context.Context, sess *session, lease leases.Lea
 	return nil
 }
 
-// leaseOf describes the first lease of the run named key, with further labels.
+// leaseOf describes the first lease of the run named key, with further labels,
+// which is to be made at once.
 func leaseOf(key string, further map[string]string) leases.Lease {
 	labels := processLabels()
 	labels[LabelRun] = key
 	maps.Copy(labels, further)
-	return leases.Lease{ID: key, Labels: labels}
+	return leases.Lease{ID: key, Labels: labels, CreatedAt: time.Now()}
+}
+
+// holdImage puts what is there of an image under the view's lease, which holds
+// by itself only what is made under it: somebody may remove the image while it
+// is read. With a snapshotter, so are the snapshots of its layers.
+func (v *View) holdImage(ctx context.Context, sess *session, snapshotter string) error {
+	var parts []leases.Resource
+	for _, desc := range append(v.Image.documents(), v.Image.Layers...) {
+		parts = append(parts, leases.Resource{ID: desc.Digest.String(), Type: "content"})
+	}
+	for i := range v.Image.Layers {
+		if snapshotter != "" {
+			parts = append(parts, leases.Resource{ID: v.Image.chainID(i + 1).String(), Type: "snapshots/" + snapshotter})
+		}
+	}
+	for _, part := range parts {
+		if err := sess.client.LeasesService().AddResource(ctx, v.lease, part); err != nil {
+			return fmt.Errorf("holding %q: %w", part.ID, err)
+		}
+	}
+	return nil
 }
 
 // unlease deletes a lease; what it alone held goes at the next collection, or

@@ -12,8 +12,7 @@ import (
 
 const (
 	// leaseChecks is how often in a lease's life it is looked at, and
-	// maxLeaseCheck the longest in between: a machine that slept has gone past
-	// an expiry which no timer saw.
+	// maxLeaseCheck the longest in between: see left.
 	leaseChecks   = 8
 	maxLeaseCheck = time.Minute
 )
@@ -27,8 +26,7 @@ type keeper struct {
 	// The rest is the keeper's own until done is closed.
 	lease leases.Lease
 	// made counts the leases of the run.
-	made    int
-	expires time.Time
+	made int
 	// err is why the lease could not be handed over the last time.
 	err error
 }
@@ -38,13 +36,15 @@ type keeper struct {
 func (s *Store) keep(ctx context.Context, lease leases.Lease) *keeper {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	k := &keeper{store: s, stop: stop, done: make(chan struct{}), lease: lease, made: 1}
-	k.begin()
 	go k.run(ctx)
 	return k
 }
 
-// begin notes when a new lease expires, by the clock that the collector goes by.
-func (k *keeper) begin() { k.expires = time.Now().Round(0).Add(k.store.opts.LeaseLife) }
+// left is how long the lease holds, by the clock that the collector goes by: a
+// timer does not see that a machine slept. An expiry is kept in whole seconds.
+func (k *keeper) left() time.Duration {
+	return time.Until(k.lease.CreatedAt.Round(0).Add(k.store.opts.LeaseLife).Truncate(time.Second))
+}
 
 func (k *keeper) run(ctx context.Context) {
 	defer close(k.done)
@@ -57,7 +57,7 @@ func (k *keeper) run(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		if time.Until(k.expires) > life/2 {
+		if k.left() > life/2 {
 			continue
 		}
 		k.err = k.store.with(ctx, k.handOver)
@@ -69,7 +69,7 @@ func (k *keeper) run(ctx context.Context) {
 func (k *keeper) end() (leases.Lease, error) {
 	k.stop()
 	<-k.done
-	if k.err != nil && time.Until(k.expires) < 0 {
+	if k.err != nil && k.left() < 0 {
 		return k.lease, fmt.Errorf("keeping lease %q: it has expired: %w", k.lease.ID, k.err)
 	}
 	return k.lease, nil
@@ -80,7 +80,7 @@ func (k *keeper) end() (leases.Lease, error) {
 func (k *keeper) handOver(ctx context.Context, sess *session) error {
 	ctx, cancel := undoing(ctx)
 	defer cancel()
-	next := leases.Lease{ID: fmt.Sprintf("%s-%d", k.lease.Labels[LabelRun], k.made+1), Labels: k.lease.Labels}
+	next := leases.Lease{ID: fmt.Sprintf("%s-%d", k.lease.Labels[LabelRun], k.made+1), Labels: k.lease.Labels, CreatedAt: time.Now()}
 	err := k.store.createLease(ctx, sess, next)
 	if err == nil {
 		err = share(ctx, sess.client.LeasesService(), k.lease, next)
@@ -91,7 +91,6 @@ func (k *keeper) handOver(ctx context.Context, sess *session) error {
 	last := k.lease
 	k.lease = next
 	k.made++
-	k.begin()
 	return unlease(ctx, sess, last, false)
 }
 

@@ -124,7 +124,8 @@ func (s *Store) pull(ctx context.Context, sess *session, req Request, want wante
 	if err != nil {
 		return nil, failed(ctx, remote, sess.client.ContentStore(), &PullError{Image: req.Source.Name, Err: err})
 	}
-	return stored(ctx, sess, req.Source, want)
+	// The name is not asked again: somebody may have removed it already.
+	return image, nil
 }
 
 // fetchDocuments fetches an image's manifest and config into the store, and
