@@ -13,7 +13,9 @@ import (
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/metadata"
+	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/containerd/v2/plugins/content/local"
+	"github.com/containerd/errdefs"
 	bolt "go.etcd.io/bbolt"
 	boltErrors "go.etcd.io/bbolt/errors"
 )
@@ -98,6 +100,9 @@ func (e *embedded) open(ctx context.Context) (_ *session, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := removeOrphans(ctx, parts); err != nil {
+		return nil, err
+	}
 	db := metadata.NewDB(lock, blobs, parts)
 	if err := db.Init(ctx); err != nil {
 		return nil, err
@@ -114,6 +119,22 @@ func (e *embedded) open(ctx context.Context) (_ *session, err error) {
 		},
 		close: func() error { return closeAll(undo) },
 	}, nil
+}
+
+// removeOrphans removes the directories of snapshots that a process was making
+// when it was killed: a new snapshot that is given the number of one fails on it.
+func removeOrphans(ctx context.Context, parts map[string]snapshots.Snapshotter) error {
+	for name, sn := range parts {
+		cleaner, ok := sn.(snapshots.Cleaner)
+		if !ok {
+			continue
+		}
+		// A database without a snapshot is one that is not found.
+		if err := cleaner.Cleanup(ctx); err != nil && !errdefs.IsNotFound(err) {
+			return fmt.Errorf("removing what snapshotter %q does not know: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // lock opens the metadata database, which admits one process at a time.
