@@ -5,6 +5,14 @@ SHELL := /bin/bash
 TEST_FLAGS ?= -race -timeout 15m
 FUZZ_TIME ?= 10s
 
+BIN ?= bin/ctr-rootfs
+
+# Empty without git. As root the folder may be another user's, which git minds,
+# and go's own stamp (-buildvcs) fails on.
+GIT := git -c safe.directory='*'
+VERSION ?= $(if $(wildcard .git),$(shell $(GIT) describe --tags --always --dirty 2>/dev/null))
+COMMIT := $(if $(wildcard .git),$(shell $(GIT) rev-parse HEAD 2>/dev/null))
+
 ROOT := $(filter 0,$(shell id -u))
 
 .PHONY: help
@@ -13,7 +21,7 @@ help: ## Say what can be made
 
 .PHONY: build
 build: ## Build bin/ctr-rootfs
-	go build -buildvcs=false -trimpath -o bin/ctr-rootfs ./cmd/ctr-rootfs
+	go build -buildvcs=false -trimpath -ldflags '-X main.version=$(VERSION) -X main.commit=$(COMMIT)' -o $(BIN) ./cmd/ctr-rootfs
 
 .PHONY: demo
 demo: build ## Export a small image and run it as a bundle, with no daemon and no registry (root)
@@ -49,7 +57,7 @@ lint: ## Run go vet and golangci-lint over both modules
 
 .PHONY: cross
 cross: ## Build for the other systems: views need Linux, layers do not
-	@set -e; for target in linux/arm64 darwin/arm64 windows/amd64; do \
+	@set -e; for target in linux/amd64 linux/arm64 linux/riscv64 darwin/arm64 windows/amd64; do \
 		echo "building for $$target"; GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 go build ./...; \
 	done
 

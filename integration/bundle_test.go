@@ -115,14 +115,20 @@ func runtimes(t *testing.T) []string {
 // runBundle starts a bundle with a state folder of its own.
 func runBundle(t *testing.T, runtime, bundle string) string {
 	t.Helper()
+	line := bundleCommand(t, runtime, bundle)
+	return command(t, nil, line[0], line[1:]...)
+}
+
+func bundleCommand(t *testing.T, runtime, bundle string) []string {
+	t.Helper()
 	id := fmt.Sprintf("ctr-rootfs-test-%d", os.Getpid())
 	args := []string{"--root", t.TempDir(), "run", "--bundle", bundle, id}
 	// crun 1.8.1 refuses a host that has controllers in the second hierarchy of
 	// hybrid cgroups; in a mount namespace of its own it does not see that one.
 	const unified = "/sys/fs/cgroup/unified"
 	if _, err := os.Stat(unified); err == nil && filepath.Base(runtime) == "crun" {
-		hide := []string{"--mount", "sh", "-c", `umount "$0" && exec "$@"`, unified, runtime}
-		return command(t, nil, "unshare", append(hide, args...)...)
+		hide := []string{"unshare", "--mount", "sh", "-c", `umount "$0" && exec "$@"`, unified, runtime}
+		return append(hide, args...)
 	}
-	return command(t, nil, runtime, args...)
+	return append([]string{runtime}, args...)
 }

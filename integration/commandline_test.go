@@ -2,7 +2,9 @@ package integration_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -105,6 +107,7 @@ func TestBlockedPlaces(t *testing.T) {
 		"etc is a file, or none":          {[]string{"export", etcFile}, `or --profile none`, []string{"--profile", "none"}},
 		"below a file":                    {[]string{"export", "--replace", "a/b=" + file, below}, `--exclude a`, []string{"--exclude", "a"}},
 		"proc is a symlink":               {[]string{"bundle", proc}, `"proc" is a symlink, not a directory: leave that out with --exclude proc`, []string{"--exclude", "proc"}},
+		"dev is a symlink":                {[]string{"bundle", image(imagetest.Symlink("dev", "/elsewhere"))}, `"dev" is a symlink, not a directory`, []string{"--exclude", "dev"}},
 		"dev is a file":                   {[]string{"bundle", dev}, `--exclude dev`, []string{"--exclude", "dev"}},
 		"a mount of the user's on a file": {[]string{"bundle", "--mount", "type=tmpfs,target=/a", below}, `--exclude a, or mount elsewhere`, []string{"--exclude", "a"}},
 	} {
@@ -122,6 +125,34 @@ func TestBlockedPlaces(t *testing.T) {
 	checkError(t, o.stderr, `"a" is a regular file`)
 	if strings.Contains(o.stderr, "etc/passwd") {
 		t.Errorf("it names a file that has nothing to do with it: %s", o.stderr)
+	}
+}
+
+// TestRuntimesRefuseSymlinks holds that TestBlockedPlaces refuses what has to be
+// refused: of the same bundle with a symlink there, a runtime makes nothing.
+func TestRuntimesRefuseSymlinks(t *testing.T) {
+	needsRoot(t)
+	program, err := os.ReadFile(programs.hello)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const runc, crun = "must be mounted on ordinary directory", "open /dev directory"
+	for place, c := range map[string]struct{ runtime, says string }{"proc": {"runc", runc}, "sys": {"runc", runc}, "dev": {"crun", crun}} {
+		bundle := filepath.Join(t.TempDir(), "bundle")
+		ctrRootfs(t, "bundle", "--format", "dir", "-o", bundle, "oci-archive:"+writeArchive(t, "", imagetest.OneProgram(program)))
+		root := filepath.Join(bundle, "rootfs")
+		if err := errors.Join(os.RemoveAll(filepath.Join(root, place)), os.Mkdir(filepath.Join(root, "elsewhere"), 0o755), os.Symlink("/elsewhere", filepath.Join(root, place))); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range runtimes(t) {
+			if filepath.Base(r) != c.runtime {
+				continue
+			}
+			line := bundleCommand(t, r, bundle)
+			if out, err := exec.Command(line[0], line[1:]...).CombinedOutput(); err == nil || !strings.Contains(string(out), c.says) {
+				t.Errorf("%s says of a bundle whose /%s is a symlink: %v, %s", c.runtime, place, err, out)
+			}
+		}
 	}
 }
 

@@ -93,8 +93,8 @@ type MountPoint struct {
 	// Source is the host's path that is bound there, empty where the mount
 	// is no bind mount.
 	Source string
-	// NoSymlink is whether runtimes refuse a symlink as the place: through one,
-	// an image could have proc mounted where runc does not look for it.
+	// NoSymlink is whether a runtime refuses a symlink as the place: runc for
+	// proc and sysfs, crun for /dev.
 	NoSymlink bool
 }
 
@@ -109,7 +109,7 @@ func MountPoints(spec *rspec.Spec) []MountPoint {
 		if p == "" {
 			continue
 		}
-		point := MountPoint{Path: p, NoSymlink: m.Type == "proc" || m.Type == "sysfs"}
+		point := MountPoint{Path: p, NoSymlink: m.Type == "proc" || m.Type == "sysfs" || p == "dev"}
 		if isBind(m) {
 			point.Source = m.Source
 		}
