@@ -55,6 +55,10 @@ lint: ## Run go vet and golangci-lint over both modules
 	go vet ./... && cd integration && go vet ./...
 	@lint="$$(integration/tools/build golangci-lint)/golangci-lint" && set -x && $$lint run ./... && cd integration && $$lint run ./...
 
+.PHONY: docs
+docs: ## Write docs/reference.md from the commands
+	UPDATE=1 go test -run TestReference ./cmd/ctr-rootfs
+
 .PHONY: cross
 cross: ## Build for the other systems: views need Linux, layers do not
 	@set -e; for target in linux/amd64 linux/arm64 linux/riscv64 darwin/arm64 windows/amd64; do \

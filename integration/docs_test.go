@@ -61,7 +61,7 @@ func TestDocs(t *testing.T) {
 	needsRoot(t)
 	w := startDocsWorld(t)
 	for page, commands := range docsPages(t) {
-		t.Run(page, func(t *testing.T) {
+		t.Run(filepath.Base(page), func(t *testing.T) {
 			dir := w.newPage(t)
 			for _, c := range commands {
 				if c.NotRun != "" {

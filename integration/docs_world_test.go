@@ -30,7 +30,8 @@ const (
 
 // docsWorld is what the commands of the pages find around them: a containerd
 // with a container and a pod, a registry, and in the working folder image.tar
-// (an OCI archive), docker.tar (one by docker save) and layout/ of docsImage.
+// and app.tar (OCI archives), docker.tar (one by docker save) and layout/ of
+// docsImage.
 type docsWorld struct {
 	*daemon.Daemon
 	path string
@@ -124,6 +125,7 @@ func (w *docsWorld) writeFiles(t *testing.T, image imagetest.Image) {
 	var oci, docker bytes.Buffer
 	err = errors.Join(content.WriteArchive(&oci), imagetest.WriteDockerArchive(&docker, docsImage, image),
 		os.WriteFile(filepath.Join(w.files, "image.tar"), oci.Bytes(), 0o644),
+		os.WriteFile(filepath.Join(w.files, "app.tar"), oci.Bytes(), 0o644),
 		os.WriteFile(filepath.Join(w.files, "docker.tar"), docker.Bytes(), 0o644))
 	if err != nil {
 		t.Fatal(err)

@@ -17,7 +17,7 @@ func newGC(s streams, store *storeFlags) *cobra.Command {
 label. What a living run holds stays; what a run in another pid namespace holds
 goes when its lease has expired.`,
 		Example: `  ctr-rootfs gc --namespace k8s.io
-  ctr-rootfs gc --store /var/lib/ctr-rootfs --images`,
+  ctr-rootfs gc --store ./store --images`,
 		Args: noArguments,
 	}
 	cmd.Flags().BoolVar(&images, "images", false, "also remove the images of the embedded store")
