@@ -51,8 +51,8 @@ func run(ctx context.Context, args []string, s streams) int {
 	return status(err)
 }
 
-// untilSignal gives a context that the first SIGINT, SIGTERM or SIGHUP cancels, with
-// an interrupted as its cause. A second one ends the process at once.
+// untilSignal gives a context that the first SIGINT, SIGTERM or SIGHUP cancels,
+// with an interrupted as its cause. A second one ends the process at once.
 func untilSignal(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 1)
@@ -119,7 +119,8 @@ func oneSource(rest bool) cobra.PositionalArgs {
 	}
 }
 
-// isUsage says whether cobra itself refused the command line.
+// isUsage says whether the command line is wrong. Cobra's own error of a verb that
+// there is not is a text.
 func isUsage(err error) bool {
 	var u usageError
 	return errors.As(err, &u) || strings.HasPrefix(err.Error(), "unknown command")

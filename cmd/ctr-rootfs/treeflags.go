@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// treeFlags say what of the image's tree is shown; export, bundle and ls have
-// them, and spec some.
+// treeFlags say what of the image's tree is shown. export, bundle and ls have all
+// of them, spec those of newLookupFlags.
 type treeFlags struct {
 	profile          string
 	excludes         []string
