@@ -37,34 +37,6 @@ func listener(t *testing.T) string {
 	return path
 }
 
-// TestFullDisk writes to a filesystem that is too small: one line, and not a
-// byte of it is kept.
-func TestFullDisk(t *testing.T) {
-	needsRoot(t)
-	small := t.TempDir()
-	if err := syscall.Mount("small", small, "tmpfs", 0, "size=64k"); err != nil {
-		t.Fatalf("mounting a small tmpfs: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(small, 0); err != nil {
-			t.Errorf("unmounting the small tmpfs: %v", err)
-		}
-	})
-	source := "oci-archive:" + writeArchive(t, "", standard(t))
-	store := filepath.Join(t.TempDir(), "store")
-	for _, format := range []string{"tar", "dir"} {
-		t.Run(format, func(t *testing.T) {
-			badInput{
-				args:   []string{"export", "--store", store, "--format", format, "-o", filepath.Join(small, "out"), source},
-				status: statusFailed, wants: []string{"no space left"},
-			}.check(t, small)
-		})
-	}
-	t.Run("/dev/full", func(t *testing.T) {
-		badInput{args: []string{"export", "--store", store, "-o", "/dev/full", source}, status: statusFailed, wants: []string{"/dev/full", "no space left"}}.check(t, small)
-	})
-}
-
 // TestWrittenInPlace writes to a device and to a FIFO, which stay what they are.
 func TestWrittenInPlace(t *testing.T) {
 	needsRoot(t)

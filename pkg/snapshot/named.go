@@ -105,7 +105,7 @@ func (s *Store) pull(ctx context.Context, sess *session, req Request, want wante
 		return image, err
 	}
 	s.opts.Notify(fmt.Sprintf("pulling %s for %s into %s", req.Source.Name, want.text, s.opts.Location))
-	options := []containerd.RemoteOpt{containerd.WithPlatformMatcher(want.match)}
+	options := []containerd.RemoteOpt{containerd.WithPlatformMatcher(want.match), containerd.WithImageHandlerWrapper(fewAtOnce)}
 	snapshotter := ""
 	if req.Via != ViaLayers {
 		var err error
