@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestOrphansOfTheStore gives the embedded store's snapshotter directories that
-// its database does not know, as a process leaves them that is killed between
-// the two: the next run takes the same numbers.
+// TestOrphansOfTheStore leaves in the embedded store what no database knows, as
+// a process does that is killed in between: directories of snapshots, whose
+// numbers the next run takes, and a file that tries the filesystem.
 func TestOrphansOfTheStore(t *testing.T) {
 	needsRoot(t)
 	store := filepath.Join(t.TempDir(), "store")
@@ -22,7 +22,14 @@ func TestOrphansOfTheStore(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	probe := filepath.Join(store, "content", ".fsverity-check-1")
+	if err := os.Mkdir(probe, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	export()
+	if _, err := os.Lstat(probe); err == nil {
+		t.Errorf("left: %q", probe)
+	}
 	left, err := filepath.Glob(filepath.Join(store, "overlayfs", "snapshots", "*", "fs", "orphan"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("left: %q (%v)", left, err)

@@ -115,7 +115,7 @@ func (e *embedded) open(ctx context.Context) (_ *session, err error) {
 		client: client,
 		collect: func(ctx context.Context) error {
 			_, err := db.GarbageCollect(ctx)
-			return err
+			return errors.Join(err, e.removeProbes())
 		},
 		close: func() error { return closeAll(undo) },
 	}, nil
@@ -135,6 +135,17 @@ func removeOrphans(ctx context.Context, parts map[string]snapshots.Snapshotter) 
 		}
 	}
 	return nil
+}
+
+// removeProbes removes the files by which a content store tries what its
+// filesystem can do, where it was killed at that. One that is trying just now,
+// with no session, takes the answer for a no, and only reads.
+func (e *embedded) removeProbes() error {
+	left, err := filepath.Glob(filepath.Join(e.contentDir(), ".fsverity-check-*"))
+	for _, path := range left {
+		err = errors.Join(err, os.RemoveAll(path))
+	}
+	return err
 }
 
 // lock opens the metadata database, which admits one process at a time.
