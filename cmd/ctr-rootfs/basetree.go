@@ -24,7 +24,9 @@ type base struct {
 // directories that no layer names.
 func (f *storeFlags) baseTree(ctx context.Context, view *snapshot.View, implied time.Time) (b base, err error) {
 	if view.Via == snapshot.ViaLayers {
-		b.layers, err = layers.Open(ctx, f.layersOf(view), layers.Options{SpoolDir: f.spool, Implied: implied})
+		b.layers, err = layers.Open(ctx, f.layersOf(view), layers.Options{
+			SpoolDir: f.spool, Implied: implied, MaxEntries: f.limits.entries.value, MaxBytes: f.limits.bytes.value,
+		})
 		b.Tree = b.layers
 		return b, err
 	}

@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/layers"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
@@ -80,6 +81,9 @@ func hintTable() []func(error) (string, bool) {
 		always[*snapshot.IncompleteError]("leave out --pull never to pull it"),
 		always[*snapshot.DiscardedError]("use --via view where the image is unpacked, or --pull always to pull them again"),
 		always[*snapshot.SpoolError]("choose a folder with room by --spool DIR"),
+		always[*layers.SpoolError]("choose a folder with room by --spool DIR"),
+		hintOf(limitHint),
+		archiveLimitHint,
 		hintOf(contentHint),
 		hintOf(unpackHint),
 		always[*snapshot.ReferenceError]("name one of them behind the path, as PATH:NAME"),

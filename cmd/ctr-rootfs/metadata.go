@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/layers"
 	"github.com/spf13/pflag"
 )
 
@@ -25,6 +26,7 @@ type metadata struct {
 	ChainID     string            `json:"chainID"`
 	Snapshotter string            `json:"snapshotter,omitempty"`
 	Via         string            `json:"via"`
+	Layers      *layers.Report    `json:"layers,omitempty"`
 	Entries     export.Report     `json:"entries"`
 	Output      metadataOutput    `json:"output"`
 	LeftOut     []metadataLeftOut `json:"leftOut"`
@@ -176,6 +178,10 @@ func describe(o *opened, r export.Report, t *target) metadata {
 		LeftOut:     slices.Concat(unwanted(o), foreign(o), unholdable(r, t)),
 		Unmatched:   o.tree.filter.Unmatched(),
 		Unkept:      o.tree.unkept,
+	}
+	if o.base.layers != nil {
+		read := o.base.layers.Report()
+		m.Layers = &read
 	}
 	if o.view.Container != nil {
 		m.Container = o.view.Container.ID

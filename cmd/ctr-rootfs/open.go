@@ -60,7 +60,7 @@ func (f *storeFlags) openArchive(ctx context.Context, req snapshot.Request) (*sn
 	if err := f.log(); err != nil {
 		return nil, nil, err
 	}
-	view, err := snapshot.OpenArchive(ctx, req, snapshot.Options{Progress: f.step()})
+	view, err := snapshot.OpenArchive(ctx, req, snapshot.Options{Progress: f.step(), MaxBytes: f.limits.bytes.value})
 	if err != nil {
 		return nil, nil, err
 	}

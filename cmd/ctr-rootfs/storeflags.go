@@ -20,10 +20,11 @@ type storeFlags struct {
 	timeout, lease                       time.Duration
 	debug                                bool
 	registry                             *registryFlags
+	limits                               *limits
 }
 
 func newStoreFlags(flags *pflag.FlagSet, s streams) *storeFlags {
-	f := &storeFlags{streams: s, flags: flags, registry: newRegistryFlags(flags, s)}
+	f := &storeFlags{streams: s, flags: flags, registry: newRegistryFlags(flags, s), limits: newLimits(flags)}
 	flags.StringVarP(&f.address, "address", "a", os.Getenv("CONTAINERD_ADDRESS"), "containerd's socket [$CONTAINERD_ADDRESS] (default \""+snapshot.DefaultAddress+"\")")
 	flags.StringVarP(&f.namespace, "namespace", "n", os.Getenv("CONTAINERD_NAMESPACE"), "containerd's namespace [$CONTAINERD_NAMESPACE] (default \"default\", of pod: \"k8s.io\")")
 	flags.StringVar(&f.snapshotter, "snapshotter", os.Getenv("CONTAINERD_SNAPSHOTTER"), "snapshotter [$CONTAINERD_SNAPSHOTTER] (default the namespace's, else containerd's)")
@@ -84,6 +85,7 @@ func (f *storeFlags) connectTo(ctx context.Context, location snapshot.Location, 
 		Location:    location,
 		Namespace:   namespace,
 		Snapshotter: f.snapshotter,
+		MaxBytes:    f.limits.bytes.value,
 		HostRoot:    f.hostRoot,
 		LeaseLife:   f.lease,
 		Notify: func(text string) {

@@ -35,7 +35,9 @@ type Image struct {
 	Config  ispec.ImageConfig
 	Layers  []Layer
 	// Tars are layers above Layers, as their uncompressed bytes.
-	Tars        [][]byte
+	Tars [][]byte
+	// Blobs are layers above those, as they are stored.
+	Blobs       []Blob
 	Compression Compression
 }
 
@@ -100,6 +102,10 @@ func (c *Content) addImage(image Image) (ispec.Descriptor, error) {
 			return ispec.Descriptor{}, err
 		}
 		layers = append(layers, c.add(mediaType, blob))
+	}
+	for _, b := range image.Blobs {
+		config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, b.DiffID)
+		layers = append(layers, c.add(ispec.MediaTypeImageLayerGzip, b.Data))
 	}
 	configDescriptor, err := c.addJSON(ispec.MediaTypeImageConfig, config)
 	if err != nil {

@@ -120,17 +120,22 @@ func (e Entry) appendBlocks(out *bytes.Buffer) {
 		octal(h[329:337], e.Major)
 		octal(h[337:345], e.Minor)
 	}
-	copy(h[148:156], "        ")
-	var sum int64
-	for _, c := range h {
-		sum += int64(c)
-	}
-	copy(h[148:156], fmt.Sprintf("%06o\x00 ", sum))
+	setChecksum(h[:])
 	out.Write(h[:])
 	out.Write(e.Body)
 	if rest := len(e.Body) % blockSize; rest != 0 {
 		out.Write(make([]byte, blockSize-rest))
 	}
+}
+
+// setChecksum sums a header's bytes, the field itself as spaces.
+func setChecksum(h []byte) {
+	copy(h[148:156], "        ")
+	sum := 0
+	for _, c := range h {
+		sum += int(c)
+	}
+	copy(h[148:156], fmt.Sprintf("%06o\x00 ", sum))
 }
 
 // octal fills a numeric field, zero padded and terminated.

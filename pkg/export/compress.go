@@ -78,7 +78,8 @@ type CompressWriter interface {
 	// Close writes what is left and ends the stream.
 	Close() error
 	// Abort ends without writing any more: what was written is a stream that
-	// every reader fails on.
+	// every reader fails on, if it is compressed; if not, that is up to who
+	// wrote to it.
 	Abort() error
 }
 

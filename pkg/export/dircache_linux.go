@@ -35,18 +35,16 @@ func (d *directory) path() string {
 	if d.parent == nil {
 		return "."
 	}
-	return d.pathOf(d.name, d.parent)
-}
-
-func (d *directory) pathOf(name string, parent *directory) string {
-	for ; parent.parent != nil; parent = parent.parent {
-		name = parent.name + "/" + name
-	}
-	return name
+	return d.parent.child(d.name)
 }
 
 // child is the path of a name in d, for messages.
-func (d *directory) child(name string) string { return d.pathOf(name, d) }
+func (d *directory) child(name string) string {
+	for ; d.parent != nil; d = d.parent {
+		name = d.name + "/" + name
+	}
+	return name
+}
 
 // dirCache opens directories and keeps those open that were used last. Its
 // methods may be called from several goroutines.
@@ -62,7 +60,8 @@ func newDirCache(fd int) *dirCache {
 	return &dirCache{root: &directory{name: ".", fd: fd}}
 }
 
-// hold gives d's descriptor if it is open; release must follow.
+// hold keeps d's descriptor as it is and reports true, if it is open: then
+// release must follow.
 func (c *dirCache) hold(d *directory) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -74,8 +74,8 @@ func resolve(ctx context.Context, t Tree, path string, followLast bool) (string,
 	return at, e, nil
 }
 
-// resolving names path in an error, but not twice: Lookup's own error may name
-// it already.
+// resolving names the path that was asked for: Lookup's own error names where
+// its symlinks led.
 func resolving(path string, err error) error {
 	return fmt.Errorf("resolving %q: %w", path, err)
 }

@@ -125,6 +125,9 @@ func readStream(ctx context.Context, s *tarStream, stream *blobStream, x *index)
 	s.from = startInflater(ctx, stream)
 	defer s.from.close()
 	err := indexTar(ctx, s, x)
+	if limit := (*LimitError)(nil); errors.As(err, &limit) {
+		return err // there may be no end
+	}
 	// A broken tar is read to its end, too: what its digest says comes first.
 	if drainErr := s.drain(); drainErr != nil {
 		return drainErr

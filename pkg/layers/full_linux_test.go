@@ -20,8 +20,9 @@ func TestFullSpool(t *testing.T) {
 	var s store
 	content := layer{file("f", strings.Repeat("x", 1<<20))}.tar()
 	_, err := Open(t.Context(), []Layer{s.layer(content, gzipped(content))}, Options{SpoolDir: dir})
-	want := fmt.Sprintf("spooling to %q: no space left on device; choose a folder with more room by --spool", dir)
-	if !errors.Is(err, syscall.ENOSPC) || !strings.HasSuffix(err.Error(), want) {
+	want := fmt.Sprintf("using a spool file in %q: no space left on device", dir)
+	var spool *SpoolError
+	if !errors.Is(err, syscall.ENOSPC) || !errors.As(err, &spool) || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("got error %v,\nwant ...%s", err, want)
 	}
 	if s.open != 0 {

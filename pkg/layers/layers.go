@@ -1,8 +1,8 @@
 // Package layers shows the merged layers of an image as an export.Tree,
 // straight from the layer blobs: it mounts nothing and needs no privilege.
 //
-// Layers are inflated side by side into spool files that have no name, while
-// their headers are indexed and their digests verified. The merge then works on
+// Layers are inflated side by side into one spool file, while their headers are
+// indexed and their digests verified. The merge then works on
 // the index alone, and bodies are read from the spool, or from an uncompressed
 // blob where it lies. The result is what containerd's overlayfs snapshotter
 // shows of the same layers; the doc comment of Open says where it is more.
@@ -30,22 +30,14 @@ const (
 	// DefaultMaxBytes is more than any image that people run; a few KiB of
 	// zstd can inflate to more than any disk holds.
 	DefaultMaxBytes = 128 << 30
-	// DefaultMaxMetadata bounds what names, targets and xattrs add to the
+	// DefaultMetadataPerEntry bounds what names, targets and xattrs add to the
 	// index: each may be 1 MiB long in a tar.
-	DefaultMaxMetadata = 512 << 20
-)
-
-// Errors that a caller may want to tell apart, by errors.Is.
-var (
-	// ErrMismatch is a blob or its content that is not what its digest says.
-	ErrMismatch = errors.New("digest mismatch")
-	// ErrLimit is an image beyond a limit of Options.
-	ErrLimit = errors.New("over the limit")
+	DefaultMetadataPerEntry = 128
 )
 
 // Options adjusts Open; the zero value works.
 type Options struct {
-	// SpoolDir is the folder of the spool files; os.TempDir() where empty. It
+	// SpoolDir is the folder of the spool file; os.TempDir() where empty. It
 	// takes the inflated size of all layers that are not read in place.
 	SpoolDir string
 	// Workers is how many layers are inflated at a time; 0 is the cores.
@@ -62,7 +54,7 @@ type Options struct {
 	// sparse files included; 0 is DefaultMaxBytes.
 	MaxBytes int64
 	// MaxMetadata bounds the bytes of names, targets and xattrs of all layers
-	// together; 0 is DefaultMaxMetadata.
+	// together; 0 is DefaultMetadataPerEntry for each of MaxEntries.
 	MaxMetadata int64
 }
 
@@ -140,7 +132,7 @@ type Report struct {
 func Open(ctx context.Context, layers []Layer, o Options) (*Tree, error) {
 	q, sp := newQuota(o), newSpool(o.SpoolDir)
 	indexes, err := indexAll(ctx, layers, o.Workers, q, sp)
-	t := &Tree{implied: o.Implied, report: q.report(), closers: []io.Closer{sp}}
+	t := &Tree{implied: o.Implied, closers: []io.Closer{sp}}
 	if t.implied.IsZero() {
 		t.implied = time.Unix(0, 0)
 	}
@@ -152,6 +144,7 @@ func Open(ctx context.Context, layers []Layer, o Options) (*Tree, error) {
 	}
 	if err == nil {
 		t.root, err = mergeAll(indexes)
+		t.report = q.report() // only now: merging leaves out xattrs, too
 	}
 	if err != nil {
 		return nil, errors.Join(err, t.Close())

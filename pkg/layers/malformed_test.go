@@ -152,16 +152,17 @@ func withBlob(l Layer, blob []byte) Layer {
 func TestLimits(t *testing.T) {
 	many := layer{}
 	for i := range 100 {
-		many = append(many, file(fmt.Sprint("dir/", i), strings.Repeat("x", 1000)).xattr("user.a", strings.Repeat("y", 100)))
+		many = append(many, file(fmt.Sprint("dir/", i), strings.Repeat("x", 1000)).xattr("user.a", strings.Repeat("y", 150)))
 	}
 	for _, c := range []struct {
 		name    string
 		options Options
 		want    string // empty where it is not over the limit
 	}{
-		{"entries", Options{MaxEntries: 100}, "over the limit of 100 entries"},
-		{"just enough entries", Options{MaxEntries: 101}, ""},
+		{"entries", Options{MaxEntries: 100, MaxMetadata: 1 << 20}, "over the limit of 100 entries"},
+		{"just enough entries", Options{MaxEntries: 101, MaxMetadata: 1 << 20}, ""},
 		{"bytes", Options{MaxBytes: 100_000}, "over the limit of 100000 inflated bytes"},
+		{"metadata by entries", Options{MaxEntries: 110}, "over the limit of 14080 bytes of names, targets and xattrs"},
 		{"metadata", Options{MaxMetadata: 10_000}, "over the limit of 10000 bytes of names, targets and xattrs"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -169,7 +170,8 @@ func TestLimits(t *testing.T) {
 			if c.want == "" && err == nil {
 				return
 			}
-			if !errors.Is(err, ErrLimit) || !strings.Contains(err.Error(), c.want) {
+			var limit *LimitError
+			if !errors.As(err, &limit) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got error %v, want %s", err, c.want)
 			}
 		})
@@ -182,7 +184,8 @@ func TestEndlessInflation(t *testing.T) {
 	l := s.layer(nil, zstandard(make([]byte, 256<<20)))
 	begin := time.Now()
 	_, err := Open(t.Context(), []Layer{l}, Options{SpoolDir: t.TempDir(), MaxBytes: 1 << 20})
-	if !errors.Is(err, ErrLimit) {
+	var limit *LimitError
+	if !errors.As(err, &limit) || limit.Of != LimitBytes {
 		t.Errorf("got error %v, want the limit", err)
 	}
 	if took := time.Since(begin); took > 10*time.Second {
@@ -194,7 +197,7 @@ func TestMissingSpoolFolder(t *testing.T) {
 	var s store
 	content := layer{file("f", "x")}.tar()
 	_, err := Open(t.Context(), []Layer{s.layer(content, content)}, Options{SpoolDir: "/no/such/folder"})
-	if err == nil || !strings.Contains(err.Error(), `making a spool file in "/no/such/folder": `) || s.open != 0 {
+	if err == nil || !strings.Contains(err.Error(), `using a spool file in "/no/such/folder": `) || s.open != 0 {
 		t.Errorf("got error %v, %d blobs open", err, s.open)
 	}
 	l := s.layer(content, content)

@@ -80,7 +80,8 @@ func (x *index) settleLinks(lower *node) error {
 	}
 	for _, p := range x.pending { // the last header wins
 		if p.below {
-			settled[p.inode].takeAttributes(p.inode)
+			lost := settled[p.inode].takeAttributes(p.inode)
+			x.quota.xattrs.Add(lost)
 		}
 	}
 	if len(settled) > 0 {
@@ -108,19 +109,23 @@ func (x *index) target(path string, lower *node) (_ *inode, below bool, err erro
 	return n.inode, false, nil
 }
 
-// takeAttributes sets what a later link's header says.
-func (i *inode) takeAttributes(link *inode) {
+// takeAttributes sets what a later link's header says, and gives the number of
+// xattrs that an object of this kind cannot have.
+func (i *inode) takeAttributes(link *inode) (lost int64) {
 	i.uid, i.gid, i.mode = link.uid, link.gid, link.mode
 	i.seconds, i.nanos = link.seconds, link.nanos
 	if i.kind == export.Symlink {
 		i.mode = modeOfSymlinks
 	}
 	for _, attr := range link.xattrs() {
-		if holds(i.kind, attr.Name) {
-			i.setXattr(attr)
+		if !holds(i.kind, attr.Name) {
+			lost++
+			continue
 		}
+		i.setXattr(attr)
 	}
 	i.settleACL()
+	return lost
 }
 
 func replaceInodes(dir *node, by map[*inode]*inode) {

@@ -67,7 +67,7 @@ func resolve(root *node, name string) ([]string, error) {
 		}
 		resolved, at = append(resolved, first), next
 		if length += 1 + len(first); length > maxPath {
-			return nil, fmt.Errorf("%w of %d bytes for a path", ErrLimit, maxPath)
+			return nil, &LimitError{LimitPath, maxPath}
 		}
 	}
 	return resolved, nil

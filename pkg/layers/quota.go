@@ -1,7 +1,7 @@
 package layers
 
 import (
-	"fmt"
+	"math"
 	"sync/atomic"
 )
 
@@ -22,11 +22,17 @@ func newQuota(o Options) *quota {
 		}
 		return limit
 	}
+	entries := orDefault(o.MaxEntries, DefaultMaxEntries)
 	return &quota{
-		maxEntries:  orDefault(o.MaxEntries, DefaultMaxEntries),
+		maxEntries:  entries,
 		maxBytes:    orDefault(o.MaxBytes, DefaultMaxBytes),
-		maxMetadata: orDefault(o.MaxMetadata, DefaultMaxMetadata),
+		maxMetadata: orDefault(o.MaxMetadata, metadataOf(entries)),
 	}
+}
+
+// metadataOf is the default limit of metadata; entries may be any number.
+func metadataOf(entries int64) int64 {
+	return min(entries, math.MaxInt64/DefaultMetadataPerEntry) * DefaultMetadataPerEntry
 }
 
 func (q *quota) report() Report {
@@ -36,14 +42,14 @@ func (q *quota) report() Report {
 // addEntry charges one node of the index and the bytes of its name.
 func (q *quota) addEntry(name string) error {
 	if q.entries.Add(1) > q.maxEntries {
-		return fmt.Errorf("%w of %d entries", ErrLimit, q.maxEntries)
+		return &LimitError{LimitEntries, q.maxEntries}
 	}
 	return q.addMetadata(len(name))
 }
 
 func (q *quota) addMetadata(n int) error {
 	if q.metadata.Add(int64(n)) > q.maxMetadata {
-		return fmt.Errorf("%w of %d bytes of names, targets and xattrs", ErrLimit, q.maxMetadata)
+		return &LimitError{LimitMetadata, q.maxMetadata}
 	}
 	return nil
 }
@@ -52,7 +58,7 @@ func (q *quota) addMetadata(n int) error {
 func (q *quota) addBytes(n int64) error {
 	// n comes out of a header where a file is sparse: the sum must not wrap.
 	if n > q.maxBytes || q.bytes.Add(n) > q.maxBytes {
-		return fmt.Errorf("%w of %d inflated bytes", ErrLimit, q.maxBytes)
+		return &LimitError{LimitBytes, q.maxBytes}
 	}
 	return nil
 }

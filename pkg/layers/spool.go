@@ -2,12 +2,11 @@ package layers
 
 import (
 	"errors"
-	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 )
 
 // spool is one file for the tars of all layers that are not read in place: an
@@ -43,9 +42,17 @@ func newSpool(dir string) *spool {
 func (s *spool) open() error {
 	s.once.Do(func() { s.file, s.err = openSpoolFile(s.dir) })
 	if s.err != nil {
-		return fmt.Errorf("making a spool file in %q: %w", s.dir, s.err)
+		return s.failed(s.err)
 	}
 	return nil
+}
+
+// failed names the folder, and not the file, which has no name that counts.
+func (s *spool) failed(err error) error {
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		err = path.Err
+	}
+	return &SpoolError{Dir: s.dir, Err: err}
 }
 
 func (s *spool) Close() error {
@@ -86,11 +93,8 @@ func (p *part) Write(chunk []byte) (int, error) {
 	}
 	at := p.spool.next.Add(chunkSize) - chunkSize
 	n, err := p.spool.file.WriteAt(chunk, at)
-	switch {
-	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
-		return n, fmt.Errorf("spooling to %q: %w; choose a folder with more room by --spool", p.spool.dir, errors.Unwrap(err))
-	case err != nil:
-		return n, fmt.Errorf("spooling to %q: %w", p.spool.dir, err)
+	if err != nil {
+		return n, p.spool.failed(err)
 	}
 	p.places = append(p.places, at)
 	p.size += int64(n)
@@ -108,7 +112,7 @@ func (p *part) ReadAt(b []byte, offset int64) (n int, err error) {
 		got, err := p.spool.file.ReadAt(b[n:n+int(want)], p.places[offset/chunkSize]+within)
 		n, offset = n+got, offset+int64(got)
 		if err != nil {
-			return n, fmt.Errorf("reading the spool in %q: %w", p.spool.dir, err)
+			return n, p.spool.failed(err)
 		}
 	}
 	return n, nil

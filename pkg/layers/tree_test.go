@@ -136,6 +136,29 @@ func TestBodiesSideBySide(t *testing.T) {
 	}
 }
 
+// TestLeftOutXattrs counts what no Linux filesystem takes, also where only the
+// merge knows of what it is.
+func TestLeftOutXattrs(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		layers []layer
+		want   int64
+	}{
+		{"none", []layer{{file("f", "").xattr("user.a", "1")}}, 0},
+		{"of a symlink", []layer{{symlink("s", "f").xattr("user.a", "1").xattr("none.b", "1")}}, 2},
+		{"of a link to a lower symlink", []layer{{symlink("s", "f")}, {link("l", "s").xattr("user.a", "1")}}, 1},
+		{"of a link to a lower file", []layer{{file("f", "")}, {link("l", "f").xattr("user.a", "1")}}, 0},
+	} {
+		tree, err := openImage(t, Options{}, tarsOf(c.layers)...)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		if got := tree.Report().Xattrs; got != c.want {
+			t.Errorf("%s: %d xattrs are left out, want %d", c.name, got, c.want)
+		}
+	}
+}
+
 func TestReadingAfterClose(t *testing.T) {
 	var s store
 	content := layer{file("f", "x")}.tar()
