@@ -43,15 +43,15 @@ func startDocsWorld(t *testing.T) *docsWorld {
 	t.Helper()
 	d := daemon.Start(t, daemon.Options{})
 	w := &docsWorld{Daemon: d, files: t.TempDir()}
-	image := busyboxImage(t)
+	image := busyboxImage(t, "alpine")
 	arm := image
 	arm.Platform = ispec.Platform{OS: "linux", Architecture: "arm64"}
 	r := startRegistry(t, registryOptions{})
-	r.push(t, "library/alpine:3.20", image, arm)
-	w.path = docsPath(t, hostsDir(t, "docker.io", fmt.Sprintf("server = %q\n", "http://"+r.host)))
+	content := r.push(t, "library/alpine:3.20", image, arm)
+	w.path = docsPath(t, docsHosts(t, r, content))
 	w.writeFiles(t, image)
 
-	web := writeArchive(t, docsContainer, image)
+	web := writeArchive(t, docsContainer, busyboxImage(t, "web"))
 	d.Ctr(t, "images", "import", web)
 	d.Ctr(t, "--namespace", "k8s.io", "images", "import", web)
 	w.startTask(t, "default", "web")
@@ -61,14 +61,15 @@ func startDocsWorld(t *testing.T) *docsWorld {
 	return w
 }
 
-// busyboxImage is small and has a shell, as alpine has.
-func busyboxImage(t *testing.T) imagetest.Image {
+// busyboxImage is small and has a shell, as alpine has. Images of two names
+// have no layer in common.
+func busyboxImage(t *testing.T, name string) imagetest.Image {
 	t.Helper()
 	created := time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC)
 	program := busybox(t)
 	layer := imagetest.Layer{
 		imagetest.Dir("bin", 0o755), program, imagetest.Dir("dev", 0o755), imagetest.Dir("etc", 0o755),
-		imagetest.File("etc/os-release", 0o644, "ID=alpine\nVERSION_ID=3.20.0\n"),
+		imagetest.File("etc/os-release", 0o644, "ID="+name+"\nVERSION_ID=3.20.0\n"),
 		imagetest.File("etc/passwd", 0o644, "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n"),
 		imagetest.File("etc/group", 0o644, "root:x:0:\napp:x:1000:\n"),
 		imagetest.Dir("home", 0o755), imagetest.Dir("home/app", 0o755).Own(1000, 1000), imagetest.Dir("proc", 0o755),
@@ -83,7 +84,7 @@ func busyboxImage(t *testing.T) imagetest.Image {
 	return imagetest.Image{
 		Created: &created,
 		Config:  ispec.ImageConfig{Cmd: []string{"/bin/sh"}, Env: []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}},
-		Layers:  []imagetest.Layer{layer, {imagetest.File("etc/motd", 0o644, "Welcome\n")}},
+		Layers:  []imagetest.Layer{layer, {imagetest.File("etc/motd", 0o644, "Welcome to "+name+"\n")}},
 	}
 }
 

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
+)
+
+const troubleshooting = "../../docs/troubleshooting.md"
+
+// shownErrors are the errors of docs/troubleshooting.md that take a machine in
+// a certain state; TestDocs in integration/ provokes the others.
+func shownErrors() []error {
+	const socket, image = "/run/containerd/containerd.sock", "docker.io/library/alpine:3.20"
+	absent := errors.New("content digest sha256:54bf...: not found")
+	return []error{
+		&snapshot.SocketError{Address: socket, Elsewhere: "/run/k3s/containerd/containerd.sock", Err: syscall.ENOENT},
+		&snapshot.SocketError{Address: socket, Err: syscall.EACCES},
+		&snapshot.SocketError{Address: socket, Err: syscall.ECONNREFUSED},
+		&snapshot.SocketError{Address: socket, Err: errors.New("no answer within 10s")},
+		&snapshot.UndoError{Key: "ctr-rootfs-3f9a", Err: errors.New("connection refused")},
+		fmt.Errorf("choosing the embedded store: %w", snapshot.ErrNoHome),
+		&snapshot.IncompleteError{Image: image, Store: "containerd at \"" + socket + "\"", Err: absent},
+		&snapshot.ContentError{Image: image, Snapshotter: "native", Others: []string{"overlayfs"}, Err: absent},
+		&snapshot.ContentError{Image: image, Snapshotter: "overlayfs", Err: absent},
+		&snapshot.DiscardedError{Image: image, Err: fmt.Errorf("layer 0: %w", absent)},
+		&snapshot.UnpackError{Image: image, Snapshotter: "erofs", Err: errors.New("mkfs.erofs: exit status 1")},
+		&snapshot.SpoolError{Dir: "/tmp", Err: syscall.ENOSPC},
+		&snapshot.AbsentError{Kind: snapshot.SnapshotKey, Name: "build-1", Namespace: "default", Snapshotter: "overlayfs", Snapshotters: []string{"native"}},
+		&snapshot.AmbiguousError{Kind: snapshot.ContainerID, Name: "4f", Have: []string{"4f7e2b", "4fc001"}},
+		&snapshot.AmbiguousError{Kind: snapshot.PodName, Name: "web", Have: []string{"default/web/app", "default/web/sidecar"}},
+		&snapshot.ShiftedError{Key: "4f7e2b"},
+		&changedError{source: "container:web", files: 2},
+		&snapshot.SourceError{Path: "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/7/fs", Err: syscall.EACCES},
+		&snapshot.SourceError{Path: "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/7/fs", Err: syscall.ENOENT},
+		&snapshot.SourceError{Path: "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/7/fs", HostRoot: "/host", Err: syscall.ENOSYS},
+		&snapshot.PropagationError{Path: "/run/containerd/io.containerd.mount-manager.v1.bolt/t/1"},
+		&snapshot.MountDeniedError{Err: fmt.Errorf("mounting an overlay: %w", syscall.EPERM)},
+		&export.PlaceError{Path: "etc/hosts", For: forProfile, At: "etc", Found: export.Regular, Wanted: export.Directory},
+		&export.HeaderError{Path: "srv/data", Size: 1200000, Limit: 1 << 20},
+		fmt.Errorf("writing %q: %w", "home/app", &export.OwnerError{UID: 1000, GID: 1000, Err: syscall.EPERM}),
+		fmt.Errorf("making config.json for %q: %w", "oci-archive:base.tar", ocispec.ErrNoArgs),
+	}
+}
+
+// TestTroubleshootingTexts compares the texts of the page with the errors.
+func TestTroubleshootingTexts(t *testing.T) {
+	page, err := os.ReadFile(troubleshooting)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shown []string
+	for _, m := range regexp.MustCompile("(?s)```text\n(.*?)```").FindAllSubmatch(page, -1) {
+		shown = append(shown, strings.Split(strings.TrimSpace(string(m[1])), "\n")...)
+	}
+	var said []string
+	for _, err := range shownErrors() {
+		said = append(said, plainMessage(oneLine(explain(err))))
+	}
+	for _, line := range said {
+		if !slices.Contains(shown, line) {
+			t.Errorf("the page has no block ```text with\n%s", line)
+		}
+	}
+	for _, line := range shown {
+		if !slices.Contains(said, line) {
+			t.Errorf("no error of this test says what the page has:\n%s", line)
+		}
+	}
+}
+
+// TestTroubleshootingHasEveryHint looks for each text of the hints in the page.
+func TestTroubleshootingHasEveryHint(t *testing.T) {
+	page, err := os.ReadFile(troubleshooting)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hints := hintTexts(t, "hints.go", "live.go")
+	const known = 40 // there are more: the search finds them
+	if len(hints) < known {
+		t.Errorf("only %d hints are found: %q", len(hints), hints)
+	}
+	verb := regexp.MustCompile(`%[a-z]`)
+	for _, hint := range hints {
+		var parts []string
+		for _, part := range verb.Split(hint, -1) {
+			parts = append(parts, regexp.QuoteMeta(part))
+		}
+		if !regexp.MustCompile(strings.Join(parts, ".*")).Match(page) {
+			t.Errorf("docs/troubleshooting.md has no error with the hint %q", hint)
+		}
+	}
+}
+
+// hintTexts are the literals of the functions that give hints.
+func hintTexts(t *testing.T, files ...string) []string {
+	t.Helper()
+	var texts []string
+	for _, file := range files {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, decl := range parsed.Decls {
+			f, ok := decl.(*ast.FuncDecl)
+			if !ok || !strings.HasSuffix(f.Name.Name, "Hint") && f.Name.Name != "hintTable" {
+				continue
+			}
+			ast.Inspect(f.Body, func(n ast.Node) bool {
+				if literal, ok := n.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+					text, err := strconv.Unquote(literal.Value)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if text != "" && strings.Contains(text, " ") {
+						texts = append(texts, text)
+					}
+				}
+				return true
+			})
+		}
+	}
+	return texts
+}
