@@ -1,7 +1,6 @@
 package integration_test
 
 import (
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -131,7 +130,7 @@ func TestDaemonRestartsWhilePulling(t *testing.T) {
 		w.(http.Flusher).Flush()
 		close(half)
 		<-gone
-		_, _ = io.WriteString(w, string(data[len(data)/2:]))
+		_, _ = w.Write(data[len(data)/2:])
 		return true
 	})
 	checkRestart(t, d, []string{"--hosts-dir", servedBy(t, url), standardName}, func() bool {
