@@ -41,8 +41,10 @@ func (d differ) Apply(ctx context.Context, desc ispec.Descriptor, mounts []mount
 		return ispec.Descriptor{}, fmt.Errorf("decompressing layer %s: %w", desc.Digest, err)
 	}
 	defer func() { _ = layer.Close() }() // it was only read
+	inflated := readAhead(&limited{layer, d.quota})
+	defer func() { _ = inflated.Close() }()
 	digester := digest.Canonical.Digester()
-	tar := &counted{r: io.TeeReader(&limited{layer, d.quota}, digester.Hash())}
+	tar := &counted{r: io.TeeReader(inflated, digester.Hash())}
 	if _, err := archive.Apply(ctx, dir, tar, options...); err != nil {
 		return ispec.Descriptor{}, fmt.Errorf("unpacking layer %s: %w", desc.Digest, err)
 	}
