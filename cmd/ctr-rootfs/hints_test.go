@@ -80,9 +80,3 @@ func TestExplainSaysWhatToDo(t *testing.T) {
 		}
 	}
 }
-
-func TestOneLine(t *testing.T) {
-	if got := oneLine(errors.Join(errors.New("a"), errors.New("b\n")).Error()); got != "a; b" {
-		t.Errorf("oneLine = %q", got)
-	}
-}

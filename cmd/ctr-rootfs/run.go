@@ -23,7 +23,7 @@ type streams struct {
 }
 
 // notice tells a person something, in a line.
-func (s streams) notice(text string) { s.progress.notice(text) }
+func (s streams) notice(text string) { s.progress.notice(oneLine(text)) }
 
 // interrupted is the cause with which a signal ends the work.
 type interrupted struct{ signal syscall.Signal }
@@ -84,11 +84,6 @@ func surviveSIGPIPE() (stop func()) {
 	pipes := make(chan os.Signal, 1)
 	signal.Notify(pipes, syscall.SIGPIPE)
 	return func() { signal.Stop(pipes) }
-}
-
-// oneLine keeps an error on one line: joined errors stand on a line each.
-func oneLine(text string) string {
-	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 }
 
 // usageError is a mistake in the command line.

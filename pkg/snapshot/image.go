@@ -215,6 +215,9 @@ func document(ctx context.Context, blobs content.Provider, desc ispec.Descriptor
 	if err := desc.Digest.Validate(); err != nil {
 		return fmt.Errorf("reading %s %q: %w", desc.MediaType, desc.Digest, err)
 	}
+	if desc.Size < 0 {
+		return fmt.Errorf("reading %s %s: its size is said to be %d", desc.MediaType, desc.Digest, desc.Size)
+	}
 	if desc.Size > maxDocument {
 		return fmt.Errorf("reading %s %s: %d bytes are more than the %d that such a document may have", desc.MediaType, desc.Digest, desc.Size, maxDocument)
 	}
