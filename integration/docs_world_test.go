@@ -176,7 +176,7 @@ func (w *docsWorld) run(t *testing.T, dir, text string) (output string, status i
 	cmd := exec.CommandContext(ctx, "bash", "-eu", "-o", "pipefail", "-c", text)
 	cmd.Dir = dir
 	cmd.Env = []string{
-		"PATH=" + w.path, "HOME=" + dir, "TERM=dumb", "LC_ALL=C", "GORACE=atexit_sleep_ms=0",
+		"PATH=" + w.path, "HOME=" + dir, "TERM=dumb", "LC_ALL=C", "TZ=UTC", "GORACE=atexit_sleep_ms=0",
 		"CONTAINERD_ADDRESS=" + w.Address, "XDG_RUNTIME_DIR=" + dir,
 	}
 	var out bytes.Buffer

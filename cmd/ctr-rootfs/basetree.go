@@ -36,7 +36,7 @@ func (f *storeFlags) baseTree(ctx context.Context, view *snapshot.View, implied 
 	if len(view.Foreign) > 0 {
 		b.Tree = export.Omit(b.Tree, view.Foreign)
 	}
-	b.Tree = export.Owners(b.Tree, idMaps(view.UIDs), idMaps(view.GIDs))
+	b.Tree = export.Owners(b.Tree, view.UIDs, view.GIDs)
 	return b, nil
 }
 

@@ -3,9 +3,7 @@ package main
 import (
 	"fmt"
 
-	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
-	rspec "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/spf13/pflag"
 )
 
@@ -22,14 +20,6 @@ func newPauseFlag(flags *pflag.FlagSet) *liveFlags {
 
 func (f *liveFlags) addAllowChanges(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.allowChanges, "allow-changes", false, "exit with 0 also where the container changed while it was read")
-}
-
-func idMaps(mappings []rspec.LinuxIDMapping) []export.IDMap {
-	var maps []export.IDMap
-	for _, m := range mappings {
-		maps = append(maps, export.IDMap{Inside: m.ContainerID, Outside: m.HostID, Size: m.Size})
-	}
-	return maps
 }
 
 // changedError says that what was written is whole, but of no one moment.

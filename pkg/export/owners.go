@@ -5,16 +5,14 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
-)
 
-// IDMap says that Size ids from Inside on, in a user namespace, are those from
-// Outside on, on the host (user_namespaces(7)).
-type IDMap struct{ Inside, Outside, Size uint32 }
+	rspec "github.com/opencontainers/runtime-spec/specs-go"
+)
 
 // ownersTree is the decorator of Owners.
 type ownersTree struct {
 	Tree
-	uids, gids []IDMap
+	uids, gids []rspec.LinuxIDMapping
 }
 
 // Owners shows t, in which ids are the host's, as a process in the user
@@ -22,7 +20,7 @@ type ownersTree struct {
 // roots of capabilities. An id that the namespace does not have is an error
 // that names the file. Without mappings it is t. The tree that it returns
 // closes t.
-func Owners(t Tree, uids, gids []IDMap) Tree {
+func Owners(t Tree, uids, gids []rspec.LinuxIDMapping) Tree {
 	if len(uids) == 0 && len(gids) == 0 {
 		return t
 	}
@@ -76,10 +74,10 @@ func (t ownersTree) inside(e *Entry) (*Entry, error) {
 }
 
 // insideID gives the id that maps to outside.
-func insideID(maps []IDMap, outside uint32) (uint32, error) {
+func insideID(maps []rspec.LinuxIDMapping, outside uint32) (uint32, error) {
 	for _, m := range maps {
-		if outside >= m.Outside && outside-m.Outside < m.Size {
-			return m.Inside + (outside - m.Outside), nil
+		if outside >= m.HostID && outside-m.HostID < m.Size {
+			return m.ContainerID + (outside - m.HostID), nil
 		}
 	}
 	return 0, fmt.Errorf("%d is outside of the user namespace", outside)

@@ -7,11 +7,12 @@ import (
 
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export/exporttest"
+	rspec "github.com/opencontainers/runtime-spec/specs-go"
 )
 
 var (
-	shiftedUIDs = []export.IDMap{{Inside: 0, Outside: 100000, Size: 1000}, {Inside: 5000, Outside: 300000, Size: 1}}
-	shiftedGIDs = []export.IDMap{{Inside: 0, Outside: 200000, Size: 65536}}
+	shiftedUIDs = []rspec.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 1000}, {ContainerID: 5000, HostID: 300000, Size: 1}}
+	shiftedGIDs = []rspec.LinuxIDMapping{{ContainerID: 0, HostID: 200000, Size: 65536}}
 )
 
 func TestOwners(t *testing.T) {
