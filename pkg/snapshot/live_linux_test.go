@@ -59,6 +59,9 @@ func TestShows(t *testing.T) {
 			t.Errorf("%q shows the snapshot: %v, want %v", options, got, want)
 		}
 	}
+	if shows(&mountinfo.Info{VFSOptions: "rw"}, nil) {
+		t.Error("a mount shows a snapshot that has none")
+	}
 }
 
 func TestPodReadings(t *testing.T) {
