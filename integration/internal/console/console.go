@@ -75,7 +75,7 @@ func (r *reader) line(number int, line string) error {
 		return r.end()
 	case r.inside == "```console":
 		r.add(number, line)
-	case r.inside != "" && strings.HasPrefix(line, "$ "):
+	case r.inside != "" && (strings.HasPrefix(line, "$ ") || strings.HasPrefix(line, "# ctr-rootfs")):
 		return fmt.Errorf("a command in a block that is not fenced as ```console is not run")
 	case r.inside == "":
 		return r.outside(line)

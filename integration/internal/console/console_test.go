@@ -32,7 +32,7 @@ func TestParse(t *testing.T) {
 // TestParseRefuses has the blocks whose commands no test would run.
 func TestParseRefuses(t *testing.T) {
 	for _, page := range []string{
-		"```sh\nls\n```", "```\n$ ls\n```", "```console\nls\n```", "```console\n$ ls\n",
+		"```sh\nls\n```", "```\n$ ls\n```", "```\n# ctr-rootfs ls a\n```", "```console\nls\n```", "```console\n$ ls\n",
 	} {
 		if got, err := console.Parse(page); err == nil {
 			t.Errorf("Parse(%q) = %+v and no error", page, got)
