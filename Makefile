@@ -51,7 +51,7 @@ tools: ## Build the daemons and runtimes that the tests drive (once, into .cache
 
 .PHONY: lint
 lint: ## Run go vet and golangci-lint over both modules
-	@test -z "$$(gofmt -l cmd internal pkg integration | tee /dev/stderr)"
+	@test -z "$$(gofmt -l cmd deploy internal pkg integration | tee /dev/stderr)"
 	go vet ./... && cd integration && go vet ./...
 	@lint="$$(integration/tools/build golangci-lint)/golangci-lint" && set -x && $$lint run ./... && cd integration && $$lint run ./...
 
@@ -74,6 +74,14 @@ fuzz-short: ## Run each fuzz target for FUZZ_TIME (10s)
 		done; \
 	done
 
+.PHONY: image
+image: ## Write dist/..._image.tar, the tool's own container image (OCI archive, amd64 and arm64)
+	@deploy/build image
+
+.PHONY: release
+release: ## Write to dist/ what a release has: programs, packages, image, manuals, SBOMs, checksums
+	@deploy/build release
+
 .PHONY: clean
 clean: ## Remove what was built, the cached tools too
-	rm -rf bin demo-output .cache
+	rm -rf bin dist demo-output .cache

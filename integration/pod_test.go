@@ -33,12 +33,18 @@ type node struct {
 
 func startNode(t *testing.T) *node {
 	t.Helper()
+	return startNodeIn(t, "")
+}
+
+// startNodeIn starts a node whose daemon has its folder in dir.
+func startNodeIn(t *testing.T, dir string) *node {
+	t.Helper()
 	needsRoot(t)
 	bin, err := tools.Dir(context.Background(), "crictl")
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &node{daemon.Start(t, daemon.Options{CRI: true, Config: plainNode}), filepath.Join(bin, "crictl")}
+	n := &node{daemon.Start(t, daemon.Options{CRI: true, Config: plainNode, Dir: dir}), filepath.Join(bin, "crictl")}
 	for _, name := range []string{pauseName, churnName} {
 		n.Ctr(t, "--namespace", "k8s.io", "images", "import", writeArchive(t, name, churn(t)))
 	}

@@ -15,14 +15,20 @@ import (
 	"github.com/ctr-rootfs/ctr-rootfs/integration/tools"
 )
 
-// debianLayer is a Debian made by mmdebstrap, kept in .cache.
-func debianLayer(t *testing.T) imagetest.Layer {
+// bareDebian is the tar of a Debian made by mmdebstrap, kept in .cache.
+func bareDebian(t *testing.T) string {
 	t.Helper()
-	path := cached(t, "debian-bookworm.tar", func(path string) *exec.Cmd {
+	return cached(t, "debian-bookworm.tar", func(path string) *exec.Cmd {
 		return exec.Command("mmdebstrap", "--mode=root", "--variant=essential", "--format=tar", "--quiet",
 			"--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
 			"--dpkgopt=path-exclude=/usr/share/man/*", "bookworm", path)
 	})
+}
+
+// debianLayer is the layer of a bare Debian.
+func debianLayer(t *testing.T) imagetest.Layer {
+	t.Helper()
+	path := bareDebian(t)
 	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)

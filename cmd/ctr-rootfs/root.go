@@ -45,7 +45,7 @@ runs is read as it is, and never written to.`,
 		return s.progress.choose(*mode)
 	}
 	root.AddCommand(newExport(s, store), newBundle(s, store), newSpec(s, store), newLs(s, store),
-		newImages(s, store), newGC(s, store), newVersion(s))
+		newImages(s, store), newGC(s, store), newVersion(s), newMan())
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultHelpCmd()
 	for _, verb := range root.Commands() {
