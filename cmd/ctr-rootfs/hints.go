@@ -100,6 +100,7 @@ func hintTable() []func(error) (string, bool) {
 			return fmt.Sprintf("leave them out with --xattrs none, or the file with --exclude %q", e.Path)
 		}),
 		hintOf(ownerHint),
+		hintOf(readHint),
 		hintOf(sentinelHint),
 	}
 }
@@ -153,6 +154,14 @@ func placeHint(e *export.PlaceError) string {
 func ownerHint(e *export.OwnerError) string {
 	if errors.Is(e, fs.ErrPermission) {
 		return "an ordinary user needs --no-same-owner"
+	}
+	return ""
+}
+
+// readHint knows who may read the files of others.
+func readHint(e *export.ReadError) string {
+	if errors.Is(e, fs.ErrPermission) {
+		return "it needs root, or CAP_DAC_READ_SEARCH"
 	}
 	return ""
 }

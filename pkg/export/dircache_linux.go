@@ -98,7 +98,7 @@ func (c *dirCache) acquire(d *directory) (int, error) {
 		err := c.openIn(at, next)
 		c.release(at)
 		if err != nil {
-			return -1, fmt.Errorf("opening directory %q: %w", next.path(), err)
+			return -1, &ReadError{"opening directory", next.path(), err}
 		}
 		at = next
 	}

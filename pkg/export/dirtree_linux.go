@@ -167,7 +167,7 @@ func (t *dirTree) node(d *directory, name string) (*dirNode, error) {
 			return t.node(d, name) // it is no symlink any more
 		}
 		if err != nil {
-			return nil, fmt.Errorf("reading symlink %q: %w", n.Path, err)
+			return nil, &ReadError{"reading symlink", n.Path, err}
 		}
 	}
 	n.Xattrs = n.readXattrs
@@ -188,7 +188,7 @@ func (n *dirNode) readXattrs(context.Context) ([]Xattr, error) {
 	defer n.tree.dirs.release(n.dir)
 	attrs, err := n.tree.xattrs.read(fd, n.name)
 	if err != nil {
-		return nil, fmt.Errorf("reading xattrs of %q: %w", n.Path, err)
+		return nil, &ReadError{"reading xattrs of", n.Path, err}
 	}
 	return attrs, nil
 }
@@ -203,7 +203,7 @@ func (n *dirNode) open(context.Context) (io.ReadCloser, error) {
 	defer n.tree.dirs.release(n.dir)
 	fd, err := openNoAtime(dirFD, n.name, unix.O_RDONLY|unix.O_NONBLOCK)
 	if err != nil {
-		return nil, fmt.Errorf("opening %q: %w", n.Path, err)
+		return nil, &ReadError{"opening", n.Path, err}
 	}
 	body := &fileBody{fd: fd, path: n.Path}
 	st, err := statAt(fd, "")
@@ -211,7 +211,7 @@ func (n *dirNode) open(context.Context) (io.ReadCloser, error) {
 		err = errChanged
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("opening %q: %w", n.Path, err), body.Close())
+		return nil, errors.Join(&ReadError{"opening", n.Path, err}, body.Close())
 	}
 	return body, nil
 }
@@ -225,7 +225,7 @@ func (t *dirTree) list(d *directory) ([]listedName, error) {
 	defer t.dirs.release(d)
 	names, err := readNames(fd)
 	if err != nil {
-		return nil, fmt.Errorf("listing directory %q: %w", d.path(), err)
+		return nil, &ReadError{"listing directory", d.path(), err}
 	}
 	slices.SortFunc(names, func(a, b listedName) int { return strings.Compare(a.text, b.text) })
 	// A name may be listed twice where the directory is written to meanwhile.

@@ -44,3 +44,13 @@ func (e *OwnerError) Error() string {
 }
 
 func (e *OwnerError) Unwrap() error { return e.Err }
+
+// ReadError says what of a directory tree could not be read, and why: Doing is
+// a gerund with its preposition, as "reading xattrs of".
+type ReadError struct {
+	Doing, Path string
+	Err         error
+}
+
+func (e *ReadError) Error() string { return fmt.Sprintf("%s %q: %v", e.Doing, e.Path, e.Err) }
+func (e *ReadError) Unwrap() error { return e.Err }
