@@ -41,7 +41,7 @@ func (v *View) openContainer(ctx context.Context, sess *session, req Request, wa
 	holdStill := req.Pause && now == tasktypes.Status_RUNNING
 	var labels map[string]string
 	if holdStill {
-		labels = map[string]string{LabelPaused: c.ID}
+		labels = map[string]string{labelPaused: c.ID}
 	}
 	if ctx, err = v.hold(ctx, sess, labels); err != nil {
 		return err

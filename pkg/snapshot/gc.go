@@ -69,7 +69,7 @@ func withRun(runs []string, run string) []string {
 // reap undoes what a dead run left, in the order in which it would have.
 func reap(ctx context.Context, sess *session, lease leases.Lease) error {
 	run := lease.Labels[LabelRun]
-	if id := lease.Labels[LabelPaused]; id != "" {
+	if id := lease.Labels[labelPaused]; id != "" {
 		if err := resume(ctx, sess, id); err != nil {
 			return err
 		}

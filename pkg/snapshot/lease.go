@@ -17,14 +17,16 @@ import (
 // the store's collector takes it.
 const defaultLeaseLife = 24 * time.Hour
 
-// Labels on every lease and view, by which what this tool made is told from
-// what others made, and a living run from a dead one.
+// LabelRun is on every lease and view that this package makes, with the key of
+// the run: what this tool made is told from what others made by it.
+const LabelRun = "ctr-rootfs.io/run"
+
+// Labels by which a living run is told from a dead one.
 const (
-	LabelRun       = "ctr-rootfs.io/run"
-	LabelPID       = "ctr-rootfs.io/pid"
-	LabelStarted   = "ctr-rootfs.io/started"
-	LabelBootID    = "ctr-rootfs.io/boot-id"
-	LabelNamespace = "ctr-rootfs.io/pid-namespace"
+	labelPID       = "ctr-rootfs.io/pid"
+	labelStarted   = "ctr-rootfs.io/started"
+	labelBootID    = "ctr-rootfs.io/boot-id"
+	labelNamespace = "ctr-rootfs.io/pid-namespace"
 )
 
 // newKey names a lease and the view under it: unique on this host and on
@@ -37,8 +39,8 @@ func newKey() (string, error) {
 	return fmt.Sprintf("ctr-rootfs-%d-%s", os.Getpid(), hex.EncodeToString(random[:])), nil
 }
 
-// LabelPaused names the container whose task a run holds still.
-const LabelPaused = "ctr-rootfs.io/paused"
+// labelPaused names the container whose task a run holds still.
+const labelPaused = "ctr-rootfs.io/paused"
 
 // leased puts everything that ctx makes from here on under lease, which is made
 // here. It is the caller's to delete, also after an error. It is not cancelled

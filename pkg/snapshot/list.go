@@ -13,15 +13,15 @@ import (
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// Layers says where an image's layers are.
-type Layers string
+// LayerState says where an image's layers are.
+type LayerState string
 
-// The values of Layers. Kept ones are in the content store. Discarded ones are
+// The values of LayerState. Kept ones are in the content store. Discarded ones are
 // not, but were unpacked before; missing ones would have to be pulled.
 const (
-	LayersKept      Layers = "kept"
-	LayersDiscarded Layers = "discarded"
-	LayersMissing   Layers = "missing"
+	LayersKept      LayerState = "kept"
+	LayersDiscarded LayerState = "discarded"
+	LayersMissing   LayerState = "missing"
 )
 
 // ImageInfo is one platform of a named image of the store.
@@ -30,8 +30,8 @@ type ImageInfo struct {
 	Digest   digest.Digest `json:"digest"`
 	Platform string        `json:"platform"`
 	// Unpacked lists the snapshotters that have the image's layers.
-	Unpacked []string `json:"unpacked"`
-	Layers   Layers   `json:"layers"`
+	Unpacked []string   `json:"unpacked"`
+	Layers   LayerState `json:"layers"`
 }
 
 // Images lists what can be exported: every platform of every image of the

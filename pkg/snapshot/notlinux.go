@@ -50,7 +50,7 @@ func (differ) Compare(context.Context, []mount.Mount, []mount.Mount, ...diff.Opt
 // processLabels says too little to judge a process by: its leases go when they
 // expire.
 func processLabels() map[string]string {
-	return map[string]string{LabelPID: strconv.Itoa(os.Getpid())}
+	return map[string]string{labelPID: strconv.Itoa(os.Getpid())}
 }
 
 func startTime(int) (string, error) { return "", ErrNeedsLinux }

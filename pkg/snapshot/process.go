@@ -22,19 +22,19 @@ const expiryLabel = "containerd.io/gc.expire"
 // for dead when its lease has expired, as is one that left no description.
 func stateOf(labels map[string]string, now time.Time) state {
 	own := processLabels()
-	boot, namespace := labels[LabelBootID], labels[LabelNamespace]
+	boot, namespace := labels[labelBootID], labels[labelNamespace]
 	switch {
-	case boot != "" && own[LabelBootID] != "" && boot != own[LabelBootID]:
+	case boot != "" && own[labelBootID] != "" && boot != own[labelBootID]:
 		return dead
-	case boot == "" || namespace == "" || namespace != own[LabelNamespace]:
+	case boot == "" || namespace == "" || namespace != own[labelNamespace]:
 		return ifExpired(labels, now)
 	}
-	pid, err := strconv.Atoi(labels[LabelPID])
-	if err != nil || labels[LabelStarted] == "" {
+	pid, err := strconv.Atoi(labels[labelPID])
+	if err != nil || labels[labelStarted] == "" {
 		return ifExpired(labels, now)
 	}
 	started, err := startTime(pid)
-	if err == nil && started == labels[LabelStarted] {
+	if err == nil && started == labels[labelStarted] {
 		return living
 	}
 	return dead

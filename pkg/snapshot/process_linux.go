@@ -11,15 +11,15 @@ import (
 // it still lives: pids come round again, start times within one boot and pid
 // namespace do not. What /proc does not show is left out.
 func processLabels() map[string]string {
-	labels := map[string]string{LabelPID: strconv.Itoa(os.Getpid())}
+	labels := map[string]string{labelPID: strconv.Itoa(os.Getpid())}
 	if boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id"); err == nil {
-		labels[LabelBootID] = strings.TrimSpace(string(boot))
+		labels[labelBootID] = strings.TrimSpace(string(boot))
 	}
 	if ns, err := os.Readlink("/proc/self/ns/pid"); err == nil {
-		labels[LabelNamespace] = ns
+		labels[labelNamespace] = ns
 	}
 	if start, err := startTime(os.Getpid()); err == nil {
-		labels[LabelStarted] = start
+		labels[labelStarted] = start
 	}
 	return labels
 }

@@ -11,7 +11,7 @@ import (
 func TestStateOf(t *testing.T) {
 	now := time.Now()
 	own := processLabels()
-	if own[LabelBootID] == "" || own[LabelNamespace] == "" || own[LabelStarted] == "" {
+	if own[labelBootID] == "" || own[labelNamespace] == "" || own[labelStarted] == "" {
 		t.Fatalf("processLabels = %v, want all of them", own)
 	}
 	gone := exec.Command("true")
@@ -25,12 +25,12 @@ func TestStateOf(t *testing.T) {
 		want   state
 	}{
 		{"this process", nil, living},
-		{"a pid that was used again", map[string]string{LabelStarted: "1"}, dead},
-		{"a process that ended", map[string]string{LabelPID: strconv.Itoa(gone.Process.Pid)}, dead},
-		{"an earlier boot", map[string]string{LabelBootID: "00000000-0000-0000-0000-000000000000"}, dead},
-		{"another pid namespace", map[string]string{LabelNamespace: "pid:[1]"}, unknown},
-		{"another pid namespace, expired", map[string]string{LabelNamespace: "pid:[1]", expiryLabel: expired}, dead},
-		{"no description", map[string]string{LabelPID: "", LabelBootID: "", LabelNamespace: ""}, unknown},
+		{"a pid that was used again", map[string]string{labelStarted: "1"}, dead},
+		{"a process that ended", map[string]string{labelPID: strconv.Itoa(gone.Process.Pid)}, dead},
+		{"an earlier boot", map[string]string{labelBootID: "00000000-0000-0000-0000-000000000000"}, dead},
+		{"another pid namespace", map[string]string{labelNamespace: "pid:[1]"}, unknown},
+		{"another pid namespace, expired", map[string]string{labelNamespace: "pid:[1]", expiryLabel: expired}, dead},
+		{"no description", map[string]string{labelPID: "", labelBootID: "", labelNamespace: ""}, unknown},
 		{"living, though expired", map[string]string{expiryLabel: expired}, living},
 	} {
 		labels := maps.Clone(own)
