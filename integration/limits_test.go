@@ -52,6 +52,25 @@ func TestHostileLayers(t *testing.T) {
 	}
 }
 
+// TestMillionEntries exports an image of 1,000,000 names within the memory that
+// is promised.
+func TestMillionEntries(t *testing.T) {
+	const entries = 1_000_000
+	layout := hostileLayout(t, func(w io.Writer) error { return imagetest.WriteNames(w, entries) })
+	file := filepath.Join(t.TempDir(), "metadata.json")
+	o, memory := measured(t, "export", "--progress", "quiet", "--profile", "none", "-o", "/dev/null", "--metadata-file", file, "oci:"+layout)
+	if o.status != 0 {
+		t.Fatalf("exit status %d\n%s", o.status, o.stderr)
+	}
+	if got := readCounts(t, file).Entries.RegularFiles; got != entries {
+		t.Errorf("%d files were exported", got)
+	}
+	if limit := int64(limitRoom + 400*entries); memory > limit {
+		t.Errorf("it took %d MiB of memory, over %d", memory>>20, limit>>20)
+	}
+	t.Logf("%d MiB of memory", memory>>20)
+}
+
 // TestFullSpool has 1 MiB for what inflates to more.
 func TestFullSpool(t *testing.T) {
 	needsRoot(t)
