@@ -13,9 +13,7 @@ import (
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/metadata"
-	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/containerd/v2/plugins/content/local"
-	"github.com/containerd/errdefs"
 	bolt "go.etcd.io/bbolt"
 	boltErrors "go.etcd.io/bbolt/errors"
 )
@@ -115,37 +113,10 @@ func (e *embedded) open(ctx context.Context) (_ *session, err error) {
 		client: client,
 		collect: func(ctx context.Context) error {
 			_, err := db.GarbageCollect(ctx)
-			return errors.Join(err, e.removeProbes())
+			return errors.Join(err, e.removeStrays())
 		},
 		close: func() error { return closeAll(undo) },
 	}, nil
-}
-
-// removeOrphans removes the directories of snapshots that a process was making
-// when it was killed: a new snapshot that is given the number of one fails on it.
-func removeOrphans(ctx context.Context, parts map[string]snapshots.Snapshotter) error {
-	for name, sn := range parts {
-		cleaner, ok := sn.(snapshots.Cleaner)
-		if !ok {
-			continue
-		}
-		// A database without a snapshot is one that is not found.
-		if err := cleaner.Cleanup(ctx); err != nil && !errdefs.IsNotFound(err) {
-			return fmt.Errorf("removing what snapshotter %q does not know: %w", name, err)
-		}
-	}
-	return nil
-}
-
-// removeProbes removes the files by which a content store tries what its
-// filesystem can do, where it was killed at that. One that is trying just now,
-// with no session, takes the answer for a no, and only reads.
-func (e *embedded) removeProbes() error {
-	left, err := filepath.Glob(filepath.Join(e.contentDir(), ".fsverity-check-*"))
-	for _, path := range left {
-		err = errors.Join(err, os.RemoveAll(path))
-	}
-	return err
 }
 
 // lock opens the metadata database, which admits one process at a time.
