@@ -82,6 +82,12 @@ image: ## Write dist/..._image.tar, the tool's own container image (OCI archive,
 release: ## Write to dist/ what a release has: programs, packages, image, manuals, SBOMs, checksums
 	@deploy/build release
 
+# All that it starts or mounts is in namespaces of its own, and ends with it.
+.PHONY: bench
+bench: build ## Compare with other tools, and write docs/performance.md (root; BENCH_FLAGS)
+	go build -C bench -buildvcs=false -o ../bin/bench .
+	unshare --mount --pid --fork --kill-child --mount-proc bin/bench -document docs/performance.md $(BENCH_FLAGS)
+
 .PHONY: clean
 clean: ## Remove what was built, the cached tools too
 	rm -rf bin dist demo-output .cache

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,68 +18,69 @@ const maxOpenDirs = 16
 // its parent, by its name, and only if it still is the same inode.
 type directory struct {
 	parent *directory // nil for the root
-	name   string
+	path   string     // relative to the root, "." for the root itself
+	name   string     // the last part of path
 	id     LinkKey
 
-	// The cache's mutex guards what follows.
-	fd   int // -1 while it is closed
-	held int
-	used uint64 // the cache's clock when it was last held
+	// holders is how many use fd, or closedDir. It is an atomic number and not
+	// under the cache's mutex since every name that is read holds its directory
+	// three times. fd changes only while it is closedDir.
+	holders atomic.Int32
+	fd      int
+	used    atomic.Uint64 // the cache's clock when it was last held
 }
+
+const closedDir = -1
 
 func newDirectory(parent *directory, name string, id LinkKey) *directory {
-	return &directory{parent: parent, name: name, id: id, fd: -1}
+	path := parent.child(name)
+	d := &directory{parent: parent, path: path, name: path[len(path)-len(name):], id: id}
+	d.holders.Store(closedDir)
+	return d
 }
 
-// path is for messages: relative to the root, "." for the root itself.
-func (d *directory) path() string {
-	if d.parent == nil {
-		return "."
-	}
-	return d.parent.child(d.name)
-}
-
-// child is the path of a name in d, for messages.
+// child is the path of a name in d.
 func (d *directory) child(name string) string {
-	for ; d.parent != nil; d = d.parent {
-		name = d.name + "/" + name
+	if d.parent == nil {
+		return name
 	}
-	return name
+	return d.path + "/" + name
 }
 
 // dirCache opens directories and keeps those open that were used last. Its
 // methods may be called from several goroutines.
 type dirCache struct {
-	mu    sync.Mutex
 	root  *directory
-	open  []*directory // without the root
-	clock uint64
+	clock atomic.Uint64 // counts openings
+
+	mu   sync.Mutex   // for opening and closing
+	open []*directory // without the root
 }
 
 // newDirCache takes over the descriptor fd of the root.
 func newDirCache(fd int) *dirCache {
-	return &dirCache{root: &directory{name: ".", fd: fd}}
+	return &dirCache{root: &directory{path: ".", name: ".", fd: fd}}
 }
 
 // hold keeps d's descriptor as it is and reports true, if it is open: then
 // release must follow.
 func (c *dirCache) hold(d *directory) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if d.fd < 0 {
-		return false
+	for {
+		n := d.holders.Load()
+		if n == closedDir {
+			return false
+		}
+		if d.holders.CompareAndSwap(n, n+1) {
+			break
+		}
 	}
-	c.clock++
-	d.held++
-	d.used = c.clock
+	if now := c.clock.Load(); d.used.Load() != now {
+		d.used.Store(now)
+	}
 	return true
 }
 
-func (c *dirCache) release(d *directory) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	d.held--
-}
+func (c *dirCache) release(d *directory) { d.holders.Add(-1) }
 
 // acquire gives a descriptor of d that stays open until release. It descends
 // again from the nearest directory that is still open, and never holds more
@@ -88,7 +90,7 @@ func (c *dirCache) acquire(d *directory) (int, error) {
 	at := d
 	for !c.hold(at) {
 		if at.parent == nil {
-			return -1, fmt.Errorf("opening directory %q: %w", d.path(), os.ErrClosed)
+			return -1, fmt.Errorf("opening directory %q: %w", d.path, os.ErrClosed)
 		}
 		closed = append(closed, at)
 		at = at.parent
@@ -98,7 +100,7 @@ func (c *dirCache) acquire(d *directory) (int, error) {
 		err := c.openIn(at, next)
 		c.release(at)
 		if err != nil {
-			return -1, &ReadError{"opening directory", next.path(), err}
+			return -1, &ReadError{"opening directory", next.path, err}
 		}
 		at = next
 	}
@@ -120,13 +122,13 @@ func (c *dirCache) openIn(parent, d *directory) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.clock++
-	d.held++
-	d.used = c.clock
-	if d.fd >= 0 { // another goroutine was faster
+	c.clock.Add(1)
+	if c.hold(d) { // another goroutine was faster
 		return unix.Close(fd)
 	}
 	d.fd = fd
+	d.used.Store(c.clock.Load())
+	d.holders.Store(1)
 	c.open = append(c.open, d)
 	return c.evict()
 }
@@ -137,12 +139,15 @@ func (c *dirCache) evict() error {
 	for len(c.open) > maxOpenDirs {
 		oldest := -1
 		for i, d := range c.open {
-			if d.held == 0 && (oldest < 0 || d.used < c.open[oldest].used) {
+			if d.holders.Load() == 0 && (oldest < 0 || d.used.Load() < c.open[oldest].used.Load()) {
 				oldest = i
 			}
 		}
 		if oldest < 0 {
 			return nil
+		}
+		if !c.open[oldest].holders.CompareAndSwap(0, closedDir) {
+			continue // somebody came to hold it
 		}
 		if err := c.closeAt(oldest); err != nil {
 			return err
@@ -151,14 +156,13 @@ func (c *dirCache) evict() error {
 	return nil
 }
 
+// closeAt closes a directory that nobody can hold any more.
 func (c *dirCache) closeAt(i int) error {
 	d := c.open[i]
 	last := len(c.open) - 1
 	c.open[i] = c.open[last]
 	c.open = c.open[:last]
-	fd := d.fd
-	d.fd = -1
-	return unix.Close(fd)
+	return unix.Close(d.fd)
 }
 
 // close closes everything; acquire fails from now on.
@@ -166,12 +170,12 @@ func (c *dirCache) close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var err error
-	for len(c.open) > 0 {
-		err = errors.Join(err, c.closeAt(len(c.open)-1))
+	for last := len(c.open) - 1; last >= 0; last-- {
+		c.open[last].holders.Store(closedDir)
+		err = errors.Join(err, c.closeAt(last))
 	}
-	if c.root.fd >= 0 {
+	if c.root.holders.Swap(closedDir) != closedDir {
 		err = errors.Join(err, unix.Close(c.root.fd))
-		c.root.fd = -1
 	}
 	return err
 }

@@ -75,7 +75,7 @@ func (t *dirTree) Walk(ctx context.Context, visit func(*Entry) error) error {
 func (t *dirTree) walkBelow(ctx context.Context, d *directory, visit func(*Entry) error) error {
 	names, err := t.list(d)
 	if err != nil {
-		return t.live.forgive(d.path(), Emptied, err)
+		return t.live.forgive(d.path, Emptied, err)
 	}
 	for _, name := range names {
 		if err := ctx.Err(); err != nil {
@@ -152,12 +152,14 @@ func (t *dirTree) node(d *directory, name string) (*dirNode, error) {
 		return nil, err
 	}
 	defer t.dirs.release(d)
+	path := d.child(name)
 	st, err := statxAt(fd, name, t.live.mask())
 	if err != nil {
-		return nil, fmt.Errorf("looking up %q: %w", d.child(name), err)
+		return nil, fmt.Errorf("looking up %q: %w", path, err)
 	}
-	n := &dirNode{tree: t, dir: d, name: name, id: st.id()}
-	n.Path = d.child(name)
+	// The end of path, so that the listing's own copy can be freed.
+	n := &dirNode{tree: t, dir: d, name: path[len(path)-len(name):], id: st.id()}
+	n.Path = path
 	if err := st.fill(&n.Entry); err != nil {
 		return nil, fmt.Errorf("looking up %q: %w", n.Path, err)
 	}
@@ -205,8 +207,8 @@ func (n *dirNode) open(context.Context) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, &ReadError{"opening", n.Path, err}
 	}
-	body := &fileBody{fd: fd, path: n.Path}
 	st, err := statAt(fd, "")
+	body := &fileBody{fd: fd, path: n.Path, left: int64(st.Size)}
 	if err == nil && (st.id() != n.id || st.Mode&unix.S_IFMT != unix.S_IFREG) {
 		err = errChanged
 	}
@@ -225,7 +227,7 @@ func (t *dirTree) list(d *directory) ([]listedName, error) {
 	defer t.dirs.release(d)
 	names, err := readNames(fd)
 	if err != nil {
-		return nil, &ReadError{"listing directory", d.path(), err}
+		return nil, &ReadError{"listing directory", d.path, err}
 	}
 	slices.SortFunc(names, func(a, b listedName) int { return strings.Compare(a.text, b.text) })
 	// A name may be listed twice where the directory is written to meanwhile.

@@ -113,7 +113,7 @@ func (d *Dir) removeBelow(dir *directory) error {
 	names, err := readNames(fd)
 	d.dirs.release(dir)
 	if err != nil {
-		return fmt.Errorf("listing directory %q: %w", dir.path(), err)
+		return fmt.Errorf("listing directory %q: %w", dir.path, err)
 	}
 	for _, name := range names {
 		if err := d.remove(dir, name.text); err != nil {

