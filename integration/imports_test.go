@@ -16,6 +16,7 @@ const module = "github.com/ctr-rootfs/ctr-rootfs"
 // below that.
 func TestImports(t *testing.T) {
 	const containerd, grpc = "github.com/containerd", "google.golang.org/grpc"
+	const client = containerd + "/containerd/v2/client"
 	all := imported(t)
 	for pkg, forbidden := range map[string][]string{
 		"cmd/ctr-rootfs": {containerd, grpc, "github.com/moby/sys"},
@@ -23,6 +24,8 @@ func TestImports(t *testing.T) {
 		"pkg/ocispec":    {containerd, grpc, module, "os", "path/filepath", "net", "syscall", "golang.org/x/sys"},
 		"pkg/snapshot":   {module + "/pkg/export", module + "/pkg/ocispec", module + "/pkg/layers"},
 		"pkg/layers":     {containerd, grpc, module + "/pkg/snapshot", module + "/pkg/ocispec"},
+
+		"pkg/snapshot/internal/rootfs": {client, grpc, module},
 	} {
 		if len(all[pkg]) == 0 {
 			t.Errorf("there is no package %q any more", pkg)

@@ -13,6 +13,8 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/rootfs"
 )
 
 // differ applies layers in an embedded store, whose snapshots are directories
@@ -77,7 +79,7 @@ func inPlaceOf(mounts []mount.Mount) (string, []archive.ApplyOpt, error) {
 		if value, ok := strings.CutPrefix(option, "upperdir="); ok {
 			upper = value
 		} else if value, ok := strings.CutPrefix(option, "lowerdir="); ok {
-			options = append(options, archive.WithParents(splitLayers(value)))
+			options = append(options, archive.WithParents(rootfs.SplitLayers(value)))
 		}
 	}
 	if m.Type != "overlay" || upper == "" {

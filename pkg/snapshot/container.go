@@ -14,6 +14,8 @@ import (
 	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/errdefs"
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/rootfs"
 )
 
 // Container is what the store says of a container.
@@ -68,7 +70,7 @@ func (v *View) openTask(ctx context.Context, sess *session, info snapshots.Info)
 	if err != nil {
 		return false, fmt.Errorf("reading the mounts of snapshot %q: %w", info.Name, err)
 	}
-	v.Root, err = openTaskRoot(v.store.opts.Namespace, v.Container.ID, mounts)
+	v.Root, err = rootfs.OpenTask(v.store.opts.Namespace, v.Container.ID, mounts)
 	if err != nil {
 		return false, fmt.Errorf("opening the root of container %q: %w", v.Container.ID, err)
 	}

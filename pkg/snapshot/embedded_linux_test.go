@@ -18,6 +18,13 @@ import (
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("SKIPPED: mounting needs root: run the tests as root")
+	}
+}
+
 const storedName = "docker.io/library/stored:1"
 
 // storeWithImage makes an embedded store with an image of one layer, which is

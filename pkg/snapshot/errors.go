@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/rootfs"
 )
 
 // ErrNotFound says that what SOURCE names is not there. Every error about a
@@ -12,7 +14,7 @@ import (
 var ErrNotFound = errors.New("not found")
 
 // ErrNeedsLinux says that a root can be mounted on Linux only.
-var ErrNeedsLinux = errors.New("mounting needs Linux")
+var ErrNeedsLinux = rootfs.ErrNeedsLinux
 
 // SocketError says why no daemon answers at Address.
 type SocketError struct {
@@ -126,38 +128,16 @@ func (e *ReferenceError) Error() string {
 func (e *ReferenceError) Unwrap() error { return ErrNotFound }
 
 // SourceError says why a directory or file that a snapshot's mount is made of
-// cannot be opened.
-type SourceError struct {
-	Path string
-	// HostRoot is Options.HostRoot where Path was looked for below it.
-	HostRoot string
-	Err      error
-}
-
-func (e *SourceError) Error() string {
-	if e.HostRoot != "" {
-		return fmt.Sprintf("opening %q below %q: %v", e.Path, e.HostRoot, e.Err)
-	}
-	return fmt.Sprintf("opening %q: %v", e.Path, e.Err)
-}
-
-func (e *SourceError) Unwrap() error { return e.Err }
+// cannot be opened: Path, below HostRoot where that is not empty.
+type SourceError = rootfs.SourceError
 
 // PropagationError says that what the daemon mounted at Path is not mounted
 // there for this process, which is in a mount namespace of its own.
-type PropagationError struct{ Path string }
-
-func (e *PropagationError) Error() string {
-	return fmt.Sprintf("opening %q: what containerd has mounted there is not to be seen from here", e.Path)
-}
+type PropagationError = rootfs.PropagationError
 
 // MountDeniedError says that this process may not mount: it has no
 // CAP_SYS_ADMIN, or a security module forbids it.
-type MountDeniedError struct{ Err error }
-
-func (e *MountDeniedError) Error() string { return e.Err.Error() }
-
-func (e *MountDeniedError) Unwrap() error { return e.Err }
+type MountDeniedError = rootfs.MountDeniedError
 
 // SnapshotterError says that the store has no snapshotter of that name.
 type SnapshotterError struct {

@@ -3,12 +3,12 @@ package snapshot
 import (
 	"context"
 	"fmt"
-	"strings"
 
-	"github.com/containerd/containerd/v2/core/mount"
 	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/errdefs"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/rootfs"
 )
 
 // openSnapshot opens a snapshot by its key: a view of a committed one, else the
@@ -98,7 +98,7 @@ func (v *View) openActive(ctx context.Context, sess *session, info snapshots.Inf
 		return fmt.Errorf("reading the mounts of snapshot %q: %w", info.Name, err)
 	}
 	for _, m := range mounts {
-		if idMapped(m) {
+		if rootfs.IDMapped(m) {
 			return &ShiftedError{Key: info.Name}
 		}
 	}
@@ -106,51 +106,5 @@ func (v *View) openActive(ctx context.Context, sess *session, info snapshots.Inf
 	if err := v.mapOwners(info.Labels); err != nil {
 		return fmt.Errorf("reading the labels of snapshot %q: %w", info.Name, err)
 	}
-	return v.mount(ctx, sess, readOnly(mounts))
-}
-
-// readOnly gives mounts that show the same and cannot be written to: an upper
-// directory becomes the topmost lower one, in the templates of the erofs
-// snapshotter, too. Filesystems with a journal are told to leave it alone,
-// which they would else play back even when they are mounted read-only.
-func readOnly(mounts []mount.Mount) []mount.Mount {
-	safe := cloned(mounts)
-	for i := range safe {
-		m := &safe[i]
-		upper, hasUpper := "", false
-		options := make([]string, 0, len(m.Options)+2)
-		for _, option := range m.Options {
-			key, value, _ := strings.Cut(option, "=")
-			switch key {
-			case "upperdir":
-				upper, hasUpper = value, true
-			case "rw", "ro", "workdir", "volatile":
-			default:
-				options = append(options, option)
-			}
-		}
-		if hasUpper {
-			options = onTop(upper, options)
-		}
-		switch strings.TrimPrefix(m.Type, "mkfs/") {
-		case "ext4", "ext3":
-			options = append(options, "noload")
-		case "xfs":
-			options = append(options, "norecovery")
-		}
-		options = append(options, "ro")
-		m.Options = options
-	}
-	return safe
-}
-
-// onTop puts a layer above those of an overlay's options.
-func onTop(layer string, options []string) []string {
-	layer = escapeLayer(layer)
-	for i, option := range options {
-		if lower, ok := strings.CutPrefix(option, "lowerdir="); ok {
-			options[i] = "lowerdir=" + layer + ":" + lower
-		}
-	}
-	return options
+	return v.mount(ctx, sess, rootfs.ReadOnly(mounts))
 }

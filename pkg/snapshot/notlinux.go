@@ -15,20 +15,8 @@ import (
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// What mounts, or asks the kernel of processes, is Linux's: elsewhere there are
+// What unpacks, or asks the kernel of processes, is Linux's: elsewhere there are
 // the layers of images, out of archives and of an embedded store.
-
-func detachable([]mount.Mount) bool { return false }
-
-func openRoot(context.Context, []mount.Mount) (*os.File, error) { return nil, ErrNeedsLinux }
-
-func onHost(_ string, mounts []mount.Mount) ([]mount.Mount, error) { return mounts, nil }
-
-func checkSeen(*os.File) error { return nil }
-
-func openTaskRoot(string, string, []mount.Mount) (*os.File, error) { return nil, ErrNeedsLinux }
-
-func (v *View) findForeign() error { return nil }
 
 // snapshotters gives none: an embedded store keeps layers only.
 func (e *embedded) snapshotters() (map[string]snapshots.Snapshotter, error) { return nil, nil }

@@ -11,6 +11,8 @@ import (
 	"github.com/containerd/containerd/v2/core/mount"
 	"github.com/containerd/errdefs"
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/rootfs"
 )
 
 // Request says what to open.
@@ -166,10 +168,18 @@ func (v *View) hold(ctx context.Context, sess *session, labels map[string]string
 	return v.store.leased(ctx, sess, v.lease)
 }
 
+// findForeign fills in Foreign, and closes the root where it cannot be read.
+func (v *View) findForeign() (err error) {
+	if v.Foreign, err = rootfs.Foreign(v.Root); err != nil {
+		return fmt.Errorf("opening the root of %q: %w", v.source, err)
+	}
+	return nil
+}
+
 // mount opens the root that mounts make up.
 func (v *View) mount(ctx context.Context, sess *session, mounts []mount.Mount) error {
 	var err error
-	if !detachable(mounts) {
+	if !rootfs.Detachable(mounts) {
 		if mounts, err = v.activate(ctx, sess, mounts); err != nil {
 			return err
 		}
@@ -192,13 +202,13 @@ func (v *View) mount(ctx context.Context, sess *session, mounts []mount.Mount) e
 
 // openMounts opens the root of mounts, which are the daemon's host's.
 func (v *View) openMounts(ctx context.Context, mounts []mount.Mount) (*os.File, error) {
-	mounts, err := onHost(v.store.opts.HostRoot, mounts)
+	mounts, err := rootfs.OnHost(v.store.opts.HostRoot, mounts)
 	if err != nil {
 		return nil, fmt.Errorf("mounting the root of %q: %w", v.source, err)
 	}
-	root, err := openRoot(ctx, mounts)
+	root, err := rootfs.Open(ctx, mounts)
 	if err == nil && v.activated {
-		if err = checkSeen(root); err != nil {
+		if err = rootfs.CheckSeen(root); err != nil {
 			err = errors.Join(err, root.Close())
 		}
 	}
@@ -208,9 +218,9 @@ func (v *View) openMounts(ctx context.Context, mounts []mount.Mount) (*os.File, 
 	return root, nil
 }
 
-// activate lets the daemon's mount manager mount what openRoot cannot: the
+// activate lets the daemon's mount manager mount what rootfs.Open cannot: the
 // erofs snapshotter's mounts are templates that only the daemon resolves.
-// Daemons before 2.2 have no such manager, and then openRoot has to do.
+// Daemons before 2.2 have no such manager, and then rootfs.Open has to do.
 func (v *View) activate(ctx context.Context, sess *session, mounts []mount.Mount) ([]mount.Mount, error) {
 	if sess.mounts == nil {
 		return mounts, nil
@@ -225,7 +235,7 @@ func (v *View) activate(ctx context.Context, sess *session, mounts []mount.Mount
 		// would outlive a killed run.
 		options = append(options, mount.WithLabels(map[string]string{"containerd.io/gc.bref.snapshot." + v.Snapshotter: v.Key}))
 	}
-	info, err := sess.mounts.Activate(whole, v.Key, cloned(mounts), options...)
+	info, err := sess.mounts.Activate(whole, v.Key, rootfs.Cloned(mounts), options...)
 	if errdefs.IsNotImplemented(err) {
 		v.activated = false
 		return mounts, nil

@@ -1,4 +1,4 @@
-package snapshot
+package rootfs
 
 import (
 	"context"
@@ -55,7 +55,7 @@ func TestOnHost(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := onHost(host, []mount.Mount{test.given})
+			got, err := OnHost(host, []mount.Mount{test.given})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -64,7 +64,7 @@ func TestOnHost(t *testing.T) {
 			}
 		})
 	}
-	_, err := onHost(host, []mount.Mount{{Type: "bind", Source: store + "/3/fs"}})
+	_, err := OnHost(host, []mount.Mount{{Type: "bind", Source: store + "/3/fs"}})
 	var source *SourceError
 	if !errors.As(err, &source) || source.HostRoot != host || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a source that is not there gives %v", err)
@@ -85,7 +85,7 @@ func TestCheckSeen(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer root.Close()
-		return checkSeen(root)
+		return CheckSeen(root)
 	}
 	var propagation *PropagationError
 	if err := check(); !errors.As(err, &propagation) || propagation.Path != dir {
@@ -98,7 +98,7 @@ func TestCheckSeen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	if err := checkSeen(root); err != nil {
+	if err := CheckSeen(root); err != nil {
 		t.Errorf("a mount gives %v", err)
 	}
 }
@@ -111,7 +111,7 @@ func TestMountDenied(t *testing.T) {
 	onThreadOfItsOwn(func() {
 		// The thread ends with its capabilities.
 		done <- errors.Join(dropAllCapabilities(), func() error {
-			_, err := openRoot(context.Background(), []mount.Mount{overlayOf(layers)})
+			_, err := Open(context.Background(), []mount.Mount{overlayOf(layers)})
 			return err
 		}())
 	})

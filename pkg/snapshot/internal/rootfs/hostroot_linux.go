@@ -1,4 +1,4 @@
-package snapshot
+package rootfs
 
 import (
 	"fmt"
@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// onHost gives mounts by the names that their sources have here, where the
+// OnHost gives mounts by the names that their sources have here, where the
 // root of the daemon's host is at hostRoot; empty where that is ours, too.
-func onHost(hostRoot string, mounts []mount.Mount) ([]mount.Mount, error) {
+func OnHost(hostRoot string, mounts []mount.Mount) ([]mount.Mount, error) {
 	if hostRoot == "" {
 		return mounts, nil
 	}
@@ -22,7 +22,7 @@ func onHost(hostRoot string, mounts []mount.Mount) ([]mount.Mount, error) {
 	}
 	defer dir.Close()
 	host := hostDir{dir}
-	here := cloned(mounts)
+	here := Cloned(mounts)
 	for i := range here {
 		m := &here[i]
 		if m.Source, err = host.name(m.Source); err != nil {
@@ -67,7 +67,7 @@ func (h hostDir) option(option string) (string, error) {
 	var layers []string
 	switch key {
 	case "lowerdir":
-		layers = splitLayers(value)
+		layers = SplitLayers(value)
 	case "upperdir":
 		layers = []string{value}
 	default:
@@ -86,10 +86,10 @@ func (h hostDir) option(option string) (string, error) {
 	return key + "=" + strings.Join(layers, ":"), nil
 }
 
-// checkSeen says whether what the daemon has mounted at root is mounted there
+// CheckSeen says whether what the daemon has mounted at root is mounted there
 // for this process, too. Where it is not, the directory below is there and is
 // empty, which would pass for an image without files.
-func checkSeen(root *os.File) error {
+func CheckSeen(root *os.File) error {
 	mounted, err := isMountRoot(root)
 	if err != nil || mounted {
 		return err

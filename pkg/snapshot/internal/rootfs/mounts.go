@@ -1,4 +1,4 @@
-package snapshot
+package rootfs
 
 import (
 	"strings"
@@ -6,8 +6,8 @@ import (
 	"github.com/containerd/containerd/v2/core/mount"
 )
 
-// idMapped says that the kernel is asked to shift owners on the way.
-func idMapped(m mount.Mount) bool {
+// IDMapped says that the kernel is asked to shift owners on the way.
+func IDMapped(m mount.Mount) bool {
 	for _, o := range m.Options {
 		if strings.HasPrefix(o, "uidmap=") || strings.HasPrefix(o, "gidmap=") {
 			return true
@@ -16,8 +16,8 @@ func idMapped(m mount.Mount) bool {
 	return false
 }
 
-// cloned protects mounts from callees that change their argument.
-func cloned(mounts []mount.Mount) []mount.Mount {
+// Cloned protects mounts from callees that change their argument.
+func Cloned(mounts []mount.Mount) []mount.Mount {
 	c := make([]mount.Mount, len(mounts))
 	for i, m := range mounts {
 		c[i] = m

@@ -1,4 +1,4 @@
-package snapshot
+package rootfs
 
 import (
 	"errors"
@@ -13,9 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openTaskRoot opens the root that a container's task sees, for reading only;
+// OpenTask opens the root that a container's task sees, for reading only;
 // nil where no mount of it is to be seen from here. mounts are its snapshot's.
-func openTaskRoot(namespace, id string, mounts []mount.Mount) (*os.File, error) {
+func OpenTask(namespace, id string, mounts []mount.Mount) (*os.File, error) {
 	// Where the daemon keeps its state differs from host to host, and is
 	// elsewhere again in a pod; what is below it does not.
 	end := path.Join("/io.containerd.runtime.v2.task", namespace, id, "rootfs")

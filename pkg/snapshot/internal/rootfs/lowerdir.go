@@ -1,10 +1,10 @@
-package snapshot
+package rootfs
 
 import "strings"
 
-// splitLayers splits at colons; a backslash takes the meaning from the
+// SplitLayers splits at colons; a backslash takes the meaning from the
 // character after it (kernel, Documentation/filesystems/overlayfs.rst).
-func splitLayers(value string) []string {
+func SplitLayers(value string) []string {
 	var layers []string
 	var layer strings.Builder
 	for i := 0; i < len(value); i++ {
@@ -22,7 +22,7 @@ func splitLayers(value string) []string {
 	return append(layers, layer.String())
 }
 
-// escapeLayer writes a layer's name so that splitLayers gives it back.
+// escapeLayer writes a layer's name so that SplitLayers gives it back.
 func escapeLayer(name string) string {
 	return strings.NewReplacer(`\`, `\\`, ":", `\:`).Replace(name)
 }

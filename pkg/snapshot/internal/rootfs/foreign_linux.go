@@ -1,4 +1,4 @@
-package snapshot
+package rootfs
 
 import (
 	"errors"
@@ -16,19 +16,11 @@ const (
 	extRootInode, extFirstInode = 2, 11
 )
 
-// findForeign fills in Foreign, and closes the root where it cannot be read.
-func (v *View) findForeign() (err error) {
-	if v.Foreign, err = foreign(v.Root); err != nil {
-		return fmt.Errorf("opening the root of %q: %w", v.source, err)
-	}
-	return nil
-}
-
-// foreign lists the names in root that are not the image's, but belong to the
+// Foreign lists the names in root that are not the image's, but belong to the
 // filesystem that the snapshotter made for it: the lost+found of blockfile's
 // and devmapper's ext4. One that has anything in it, or that a layer names, is
 // the image's: its time is then another than that of its making.
-func foreign(root *os.File) ([]string, error) {
+func Foreign(root *os.File) ([]string, error) {
 	dir := int(root.Fd())
 	var fs unix.Statfs_t
 	if err := unix.Fstatfs(dir, &fs); err != nil {

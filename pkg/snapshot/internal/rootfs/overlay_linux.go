@@ -1,4 +1,4 @@
-package snapshot
+package rootfs
 
 import (
 	"errors"
@@ -40,7 +40,7 @@ func parseOverlay(options []string) (overlayMount, error) {
 		key, value, _ := strings.Cut(option, "=")
 		switch key {
 		case "lowerdir":
-			o.lower = append(o.lower, splitLayers(value)...)
+			o.lower = append(o.lower, SplitLayers(value)...)
 		case "upperdir":
 			upper = []string{value}
 		case "workdir", "volatile", "ro", "rw":

@@ -1,4 +1,4 @@
-package snapshot
+package rootfs
 
 import (
 	"bytes"
@@ -57,7 +57,7 @@ func overlayOf(layers []string) mount.Mount {
 	return mount.Mount{Type: "overlay", Source: "overlay", Options: []string{"index=off", "lowerdir=" + strings.Join(topFirst, ":")}}
 }
 
-// readBelow reads a file of a root that openRoot gave.
+// readBelow reads a file of a root that Open gave.
 func readBelow(t *testing.T, root *os.File, name string) (string, error) {
 	t.Helper()
 	fd, err := unix.Openat(int(root.Fd()), name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
@@ -97,12 +97,12 @@ func checkStack(t *testing.T, root *os.File, n int) {
 	}
 }
 
-func TestOpenRootOverlay(t *testing.T) {
+func TestOpenOverlay(t *testing.T) {
 	needRoot(t)
 	for _, n := range []int{2, 3, 120, 300} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			before := mountInfo(t)
-			root, err := openRoot(context.Background(), []mount.Mount{overlayOf(stack(t, n))})
+			root, err := Open(context.Background(), []mount.Mount{overlayOf(stack(t, n))})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -115,8 +115,8 @@ func TestOpenRootOverlay(t *testing.T) {
 	}
 }
 
-// TestOpenRootWithoutFsopen is the way of kernels before 6.7.
-func TestOpenRootWithoutFsopen(t *testing.T) {
+// TestOpenWithoutFsopen is the way of kernels before 6.7.
+func TestOpenWithoutFsopen(t *testing.T) {
 	needRoot(t)
 	for _, n := range []int{2, 120, 300} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
@@ -138,8 +138,8 @@ func TestOpenRootWithoutFsopen(t *testing.T) {
 	}
 }
 
-// TestOpenRootUnknownType mounts what only containerd's code knows how to.
-func TestOpenRootUnknownType(t *testing.T) {
+// TestOpenUnknownType mounts what only containerd's code knows how to.
+func TestOpenUnknownType(t *testing.T) {
 	needRoot(t)
 	if _, err := exec.LookPath("mkfs.ext4"); err != nil {
 		t.Skip("SKIPPED: there is no mkfs.ext4: install e2fsprogs")
@@ -157,7 +157,7 @@ func TestOpenRootUnknownType(t *testing.T) {
 		t.Fatalf("mkfs.ext4: %v: %s", err, out)
 	}
 	before := mountInfo(t)
-	root, err := openRoot(context.Background(), []mount.Mount{{Type: "ext4", Source: image, Options: []string{"loop", "ro"}}})
+	root, err := Open(context.Background(), []mount.Mount{{Type: "ext4", Source: image, Options: []string{"loop", "ro"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestInodesAreStable(t *testing.T) {
 		write(t, filepath.Join(dir, "shared", name, "file"), name)
 		layers = append(layers, dir)
 	}
-	root, err := openRoot(context.Background(), []mount.Mount{overlayOf(layers)})
+	root, err := Open(context.Background(), []mount.Mount{overlayOf(layers)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,15 +215,15 @@ func TestInodesAreStable(t *testing.T) {
 	}
 }
 
-func TestOpenRootSingleLayer(t *testing.T) {
+func TestOpenSingleLayer(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "file"), "text")
 	for _, m := range []mount.Mount{
 		{Type: "bind", Source: dir, Options: []string{"ro", "rbind"}},
 		{Type: "overlay", Options: []string{"lowerdir=" + dir}},
 	} {
-		given := cloned([]mount.Mount{m})
-		root, err := openRoot(context.Background(), given)
+		given := Cloned([]mount.Mount{m})
+		root, err := Open(context.Background(), given)
 		if err != nil {
 			t.Errorf("%s: %v", m.Type, err)
 			continue
@@ -240,13 +240,13 @@ func TestOpenRootSingleLayer(t *testing.T) {
 	}
 }
 
-func TestOpenRootFails(t *testing.T) {
+func TestOpenFails(t *testing.T) {
 	for name, mounts := range map[string][]mount.Mount{
 		"no mounts": nil,
 		"no layers": {{Type: "overlay", Options: []string{"ro"}}},
 		"no source": {{Type: "bind", Source: filepath.Join(t.TempDir(), "gone")}},
 	} {
-		if root, err := openRoot(context.Background(), mounts); err == nil {
+		if root, err := Open(context.Background(), mounts); err == nil {
 			root.Close()
 			t.Errorf("%s: no error", name)
 		}

@@ -1,4 +1,4 @@
-package snapshot
+package rootfs
 
 import (
 	"context"
@@ -85,7 +85,7 @@ func mountAlone(mountAt func(target string) error) (*os.File, error) {
 // btrfs, FUSE helpers. It must not be given a long overlay, for which that
 // code starts a thread of its own, outside of the namespace.
 func mountAll(mounts []mount.Mount, target string) error {
-	readonly := cloned(mounts)
+	readonly := Cloned(mounts)
 	for i := range readonly {
 		readonly[i].Options = append(readonly[i].Options, "ro")
 	}

@@ -1,4 +1,4 @@
-package snapshot
+package rootfs
 
 import (
 	"context"
@@ -11,28 +11,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// detachable says whether openRoot needs no mount, or only one that it can
+// Detachable says whether Open needs no mount, or only one that it can
 // make without a mount point.
-func detachable(mounts []mount.Mount) bool {
+func Detachable(mounts []mount.Mount) bool {
 	if len(mounts) != 1 {
 		return false
 	}
 	m := mounts[0]
-	return isBind(m) || m.Type == "overlay" && !idMapped(m)
+	return isBind(m) || m.Type == "overlay" && !IDMapped(m)
 }
 
 func isBind(m mount.Mount) bool {
 	if m.Type != "bind" && m.Type != "rbind" && m.Type != "" {
 		return false
 	}
-	return !idMapped(m)
+	return !IDMapped(m)
 }
 
-// openRoot gives the root directory of mounts, as a descriptor that holds
+// Open gives the root directory of mounts, as a descriptor that holds
 // whatever had to be mounted. No mount namespace that anyone else is in ever
 // shows it, and it is gone with the descriptor. Where this process may not
 // mount, the error is a MountDeniedError.
-func openRoot(ctx context.Context, mounts []mount.Mount) (*os.File, error) {
+func Open(ctx context.Context, mounts []mount.Mount) (*os.File, error) {
 	root, err := mountedRoot(ctx, mounts)
 	var source *SourceError
 	if errors.Is(err, fs.ErrPermission) && !errors.As(err, &source) {
@@ -45,7 +45,7 @@ func mountedRoot(ctx context.Context, mounts []mount.Mount) (*os.File, error) {
 	if len(mounts) == 0 {
 		return nil, errors.New("the snapshotter gave no mounts")
 	}
-	if !detachable(mounts) {
+	if !Detachable(mounts) {
 		return openInNamespace(ctx, func(target string) error { return mountAll(mounts, target) })
 	}
 	m := mounts[0]

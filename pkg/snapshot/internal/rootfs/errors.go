@@ -1,0 +1,44 @@
+package rootfs
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrNeedsLinux says that a root can be mounted on Linux only.
+var ErrNeedsLinux = errors.New("mounting needs Linux")
+
+// SourceError says why a directory or file that a snapshot's mount is made of
+// cannot be opened.
+type SourceError struct {
+	Path string
+	// HostRoot is the root of the daemon's host, where Path was looked for below
+	// it.
+	HostRoot string
+	Err      error
+}
+
+func (e *SourceError) Error() string {
+	if e.HostRoot != "" {
+		return fmt.Sprintf("opening %q below %q: %v", e.Path, e.HostRoot, e.Err)
+	}
+	return fmt.Sprintf("opening %q: %v", e.Path, e.Err)
+}
+
+func (e *SourceError) Unwrap() error { return e.Err }
+
+// PropagationError says that what the daemon mounted at Path is not mounted
+// there for this process, which is in a mount namespace of its own.
+type PropagationError struct{ Path string }
+
+func (e *PropagationError) Error() string {
+	return fmt.Sprintf("opening %q: what containerd has mounted there is not to be seen from here", e.Path)
+}
+
+// MountDeniedError says that this process may not mount: it has no
+// CAP_SYS_ADMIN, or a security module forbids it.
+type MountDeniedError struct{ Err error }
+
+func (e *MountDeniedError) Error() string { return e.Err.Error() }
+
+func (e *MountDeniedError) Unwrap() error { return e.Err }

@@ -1,0 +1,30 @@
+//go:build !linux
+
+package rootfs
+
+import (
+	"context"
+	"os"
+
+	"github.com/containerd/containerd/v2/core/mount"
+)
+
+// Mounting is Linux's: elsewhere no root is opened.
+
+// Detachable says no.
+func Detachable([]mount.Mount) bool { return false }
+
+// Open gives ErrNeedsLinux.
+func Open(context.Context, []mount.Mount) (*os.File, error) { return nil, ErrNeedsLinux }
+
+// OnHost gives mounts as they are.
+func OnHost(_ string, mounts []mount.Mount) ([]mount.Mount, error) { return mounts, nil }
+
+// CheckSeen finds nothing wrong.
+func CheckSeen(*os.File) error { return nil }
+
+// OpenTask gives ErrNeedsLinux.
+func OpenTask(string, string, []mount.Mount) (*os.File, error) { return nil, ErrNeedsLinux }
+
+// Foreign finds none.
+func Foreign(*os.File) ([]string, error) { return nil, nil }
