@@ -18,7 +18,7 @@ func ExampleNewDirTree() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer os.RemoveAll(dir) //nolint:errcheck // an example leaves its folder at worst
 	if err := os.Symlink("usr/bin", filepath.Join(dir, "bin")); err != nil {
 		log.Fatal(err)
 	}

@@ -23,7 +23,7 @@ import (
 // An archive's layers are read without a store, a mount or privilege.
 func ExampleOpenArchive() {
 	dir := writeLayout()
-	defer os.RemoveAll(dir)
+	defer os.RemoveAll(dir) //nolint:errcheck // an example leaves its folder at worst
 	ctx := context.Background()
 
 	source, err := snapshot.ParseSource("oci:" + dir)
