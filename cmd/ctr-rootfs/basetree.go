@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/progress"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/layers"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
@@ -43,7 +44,7 @@ func (f *storeFlags) baseTree(ctx context.Context, view *snapshot.View, implied 
 // layersOf gives a view's layers to pkg/layers, and watches how far they are
 // read.
 func (f *storeFlags) layersOf(view *snapshot.View) []layers.Layer {
-	read := newReadProgress(view.Layers, f.step())
+	read := progress.NewBlobs(view.Layers, f.step())
 	var all []layers.Layer
 	for _, l := range view.Layers {
 		layer := layers.Layer(l)
@@ -52,7 +53,7 @@ func (f *storeFlags) layersOf(view *snapshot.View) []layers.Layer {
 			if err != nil {
 				return nil, err
 			}
-			return read.watch(blob), nil
+			return read.Watch(blob), nil
 		}
 		all = append(all, layer)
 	}

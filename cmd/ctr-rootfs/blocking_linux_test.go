@@ -37,48 +37,6 @@ func TestDocumentFromLateWriter(t *testing.T) {
 	}
 }
 
-// TestDocumentCanBeGivenUp: nobody writes to the FIFO, or who writes stalls.
-func TestDocumentCanBeGivenUp(t *testing.T) {
-	for name, writes := range map[string]bool{"no writer": false, "a writer that stalls": true} {
-		place := fifo(t)
-		if writes {
-			w, err := os.OpenFile(place, os.O_RDWR, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer w.Close()
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		defer cancel()
-		if data, err := readDocument(ctx, place); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("%s: readDocument = %q, %v", name, data, err)
-		}
-	}
-}
-
-// TestLateFileIsClosed has a FIFO's other end come when nobody waits any more.
-func TestLateFileIsClosed(t *testing.T) {
-	name := fifo(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	if _, err := openBlocking(ctx, name, os.O_WRONLY); !errors.Is(err, context.DeadlineExceeded) {
-		t.Fatalf("openBlocking = %v", err)
-	}
-	// The opener that was left waits on; once it is let through it closes, and
-	// this reader sees the end.
-	r, err := os.OpenFile(name, os.O_RDONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	if err := r.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	if n, err := r.Read(make([]byte, 1)); n != 0 || err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("the late writer is open still: %d bytes, %v", n, err)
-	}
-}
-
 // TestPasswordFromStdin is bounded, and can be given up.
 func TestPasswordFromStdin(t *testing.T) {
 	ask := func(ctx context.Context, text string, end bool) (string, error) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/spf13/pflag"
@@ -137,7 +138,7 @@ func (f *configFlags) readSeccomp(ctx context.Context) error {
 		f.options.Seccomp = f.seccomp
 		return nil
 	}
-	data, err := readDocument(ctx, f.seccomp)
+	data, err := files.Document(ctx, f.seccomp)
 	if err != nil {
 		return fmt.Errorf("reading --seccomp: %w", err)
 	}
@@ -156,7 +157,7 @@ func (f *configFlags) readConfig(ctx context.Context) error {
 		return usagef("reading --config %q: --%s would change it", f.file, other)
 	}
 	var err error
-	if f.given, err = readDocument(ctx, f.file); err != nil {
+	if f.given, err = files.Document(ctx, f.file); err != nil {
 		return fmt.Errorf("reading --config: %w", err)
 	}
 	if f.spec, err = ocispec.Check(f.given); err != nil {

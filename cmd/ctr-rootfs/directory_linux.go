@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 	"golang.org/x/sys/unix"
 )
@@ -17,7 +18,7 @@ func openDirectory(name string, noSameOwner bool) (*target, error) {
 	if err := os.Mkdir(name, 0o755); errors.Is(err, fs.ErrExist) {
 		made = false
 	} else if err != nil {
-		return nil, fmt.Errorf("writing directory %q: %w", name, unwrapPath(err))
+		return nil, fmt.Errorf("writing directory %q: %w", name, files.WithoutPath(err))
 	}
 	remove := func() error {
 		if !made {
@@ -33,7 +34,7 @@ func openDirectory(name string, noSameOwner bool) (*target, error) {
 	}
 	dir, err := os.Open(name)
 	if err != nil {
-		return nil, joined(fmt.Errorf("writing directory %q: %w", name, unwrapPath(err)), remove())
+		return nil, joined(fmt.Errorf("writing directory %q: %w", name, files.WithoutPath(err)), remove())
 	}
 	sink, err := export.NewDir(dir, export.DirOptions{NoSameOwner: noSameOwner})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/progress"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
@@ -25,6 +26,15 @@ type opened struct {
 	base   base
 	// latest is the time of what this tool makes itself.
 	latest time.Time
+}
+
+// size is about how many bytes the files have: it counts what later layers
+// replace, too.
+func (o *opened) size() int64 {
+	if o.base.layers != nil {
+		return o.base.layers.Report().Inflated
+	}
+	return o.view.Size
 }
 
 // arrangement is what a verb makes of an image's tree before it is written.
@@ -53,8 +63,8 @@ func (j job) write(ctx context.Context, source string, out *outputFlags, arrange
 		if err != nil {
 			return err
 		}
-		report, err := target.write(ctx, tree, out.watched(target.sink, o))
-		out.progress.done()
+		report, err := target.write(ctx, tree, out.progress.Sink(target.sink, o.size()))
+		out.progress.Done()
 		if err != nil {
 			return err
 		}
@@ -84,7 +94,7 @@ func (j job) read(ctx context.Context, source string, use func(context.Context, 
 	}
 	return j.use(ctx, req, func(ctx context.Context, o *opened) error {
 		// What use writes to a terminal stands where a bar would be drawn.
-		j.store.progress.done()
+		j.store.progress.Done()
 		return use(ctx, o)
 	})
 }
@@ -129,7 +139,7 @@ func (j job) use(ctx context.Context, req request, fn func(context.Context, *ope
 // tell says on stderr what was written and what could not be.
 func tell(s streams, m metadata) {
 	tellLeftOut(s, m)
-	s.notice(fmt.Sprintf("wrote %d entries of %s (%s)", m.Entries.Entries(), m.name(), size(m.Entries.Bytes)))
+	s.notice(fmt.Sprintf("wrote %d entries of %s (%s)", m.Entries.Entries(), m.name(), progress.Size(m.Entries.Bytes)))
 }
 
 // tellLeftOut says what could not be written, and which patterns were for
@@ -152,18 +162,4 @@ func tellLeftOut(s streams, m metadata) {
 	for _, path := range m.Unkept {
 		s.notice(fmt.Sprintf("--keep %q changes nothing: the profile neither leaves that out nor replaces it", path))
 	}
-}
-
-// size gives bytes in the unit that a person reads most easily.
-func size(bytes int64) string {
-	const unit = 1000
-	if bytes < unit {
-		return fmt.Sprintf("%d B", bytes)
-	}
-	value, prefix := float64(bytes)/unit, 0
-	for value >= unit && prefix < 4 {
-		value /= unit
-		prefix++
-	}
-	return fmt.Sprintf("%.1f %cB", value, "kMGTP"[prefix])
 }

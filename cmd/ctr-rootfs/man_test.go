@@ -6,13 +6,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/progress"
 )
 
 // TestManPages wants a page for each verb, with every flag, that man(1) reads
 // without a complaint.
 func TestManPages(t *testing.T) {
 	dir := t.TempDir()
-	root := newRoot(streams{errors: os.Stderr, progress: newProgress(os.Stderr)})
+	root := newRoot(streams{errors: os.Stderr, progress: progress.New(os.Stderr)})
 	root.InitDefaultCompletionCmd()
 	if err := writePages(root, dir); err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/layers"
 	"github.com/spf13/pflag"
@@ -95,7 +96,7 @@ type metadataFlag struct {
 	streams
 	name    string
 	started time.Time
-	file    output
+	file    files.Output
 }
 
 func newMetadataFlag(flags *pflag.FlagSet, s streams) *metadataFlag {
@@ -132,7 +133,7 @@ func (f *metadataFlag) check(output, format string) error {
 // open makes sure that the file can be written before anything else is done.
 func (f *metadataFlag) open(ctx context.Context) (err error) {
 	if f.wanted() {
-		f.file, err = openOutput(ctx, f.name, f.streams)
+		f.file, err = files.Create(ctx, f.name, f.out)
 	}
 	return err
 }
@@ -150,9 +151,9 @@ func (f *metadataFlag) write(m metadata) error {
 	file := f.file
 	f.file = nil
 	if _, err := file.Write(append(text, '\n')); err != nil {
-		return errors.Join(err, file.discard())
+		return errors.Join(err, file.Discard())
 	}
-	return file.finish()
+	return file.Finish()
 }
 
 // abandon leaves no file where write was not called.
@@ -160,7 +161,7 @@ func (f *metadataFlag) abandon() error {
 	if f.file == nil {
 		return nil
 	}
-	return f.file.discard()
+	return f.file.Discard()
 }
 
 // describe gives what there is to say of an export but for its output.

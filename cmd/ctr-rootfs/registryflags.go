@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
@@ -85,7 +86,7 @@ const maxPassword = 64 << 10
 
 func (f *registryFlags) password(ctx context.Context) (string, error) {
 	if f.passwordStdin {
-		text, err := readAtMost(ctx, f.in, maxPassword)
+		text, err := files.ReadAtMost(ctx, f.in, maxPassword)
 		if err != nil {
 			return "", fmt.Errorf("reading the password from standard input: %w", err)
 		}
@@ -108,7 +109,7 @@ func (f *registryFlags) typed(ctx context.Context, fd int) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading the password: %w", err)
 	}
-	text, err := interruptible(ctx, func() ([]byte, error) { return term.ReadPassword(fd) }, func([]byte) {})
+	text, err := files.Interruptible(ctx, func() ([]byte, error) { return term.ReadPassword(fd) }, func([]byte) {})
 	if ctx.Err() != nil {
 		if err := term.Restore(fd, before); err != nil {
 			return "", fmt.Errorf("restoring the terminal: %w", err)

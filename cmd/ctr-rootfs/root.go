@@ -42,7 +42,10 @@ runs is read as it is, and never written to.`,
 		if err := store.check(); err != nil {
 			return err
 		}
-		return s.progress.choose(*mode)
+		if err := s.progress.Choose(*mode); err != nil {
+			return usageError{err}
+		}
+		return nil
 	}
 	root.AddCommand(newExport(s, store), newBundle(s, store), newSpec(s, store), newLs(s, store),
 		newImages(s, store), newGC(s, store), newVersion(s), newMan())

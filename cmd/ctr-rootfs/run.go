@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
+	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/progress"
 	"github.com/spf13/cobra"
 )
 
@@ -19,11 +21,11 @@ type streams struct {
 	out    *os.File
 	errors io.Writer
 	// progress is what is told on errors while the work goes on.
-	progress *progress
+	progress *progress.Reporter
 }
 
 // notice tells a person something, in a line.
-func (s streams) notice(text string) { s.progress.notice(oneLine(text)) }
+func (s streams) notice(text string) { s.progress.Notice(oneLine(text)) }
 
 // interrupted is the cause with which a signal ends the work.
 type interrupted struct{ signal syscall.Signal }
@@ -35,19 +37,19 @@ func run(ctx context.Context, args []string, s streams) int {
 	ctx, stop := untilSignal(ctx)
 	defer stop()
 	defer surviveSIGPIPE()()
-	s.progress = newProgress(s.errors)
+	s.progress = progress.New(s.errors)
 	root := newRoot(s)
 	root.SetArgs(args)
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.errors)
 	err := root.ExecuteContext(ctx)
-	s.progress.done()
+	s.progress.Done()
 	if err == nil {
 		return 0
 	}
 	// An error is told in words whatever --progress is.
-	fmt.Fprintln(s.errors, plainMessage(oneLine(explain(err))))
+	fmt.Fprintln(s.errors, progress.Line(oneLine(explain(err))))
 	return status(err)
 }
 
@@ -118,5 +120,5 @@ func oneSource(rest bool) cobra.PositionalArgs {
 // there is not is a text.
 func isUsage(err error) bool {
 	var u usageError
-	return errors.As(err, &u) || strings.HasPrefix(err.Error(), "unknown command")
+	return errors.As(err, &u) || errors.Is(err, files.ErrTerminal) || strings.HasPrefix(err.Error(), "unknown command")
 }

@@ -98,10 +98,10 @@ func (f *storeFlags) connectTo(ctx context.Context, location snapshot.Location, 
 
 // step is what is told how far the work is; nil where nobody looks.
 func (f *storeFlags) step() func(snapshot.Step) {
-	if !f.progress.wanted() {
+	if !f.progress.Wanted() {
 		return nil
 	}
-	return f.progress.step
+	return f.progress.Step
 }
 
 // log applies --debug.

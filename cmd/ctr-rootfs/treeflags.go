@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 	"github.com/spf13/pflag"
 )
@@ -75,7 +76,7 @@ func (f *treeFlags) check(ctx context.Context) error {
 }
 
 func (f *treeFlags) readExcludes(ctx context.Context, name string) error {
-	text, err := readDocument(ctx, name)
+	text, err := files.Document(ctx, name)
 	if err != nil {
 		return fmt.Errorf("reading exclude patterns: %w", err)
 	}

@@ -39,11 +39,3 @@ func TestReadEpoch(t *testing.T) {
 		}
 	}
 }
-
-func TestSize(t *testing.T) {
-	for bytes, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1.0 kB", 1_700_000: "1.7 MB", 9_663_676_416: "9.7 GB"} {
-		if got := size(bytes); got != want {
-			t.Errorf("size(%d) = %q, want %q", bytes, got, want)
-		}
-	}
-}

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/progress"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
@@ -68,7 +69,7 @@ func TestTroubleshootingTexts(t *testing.T) {
 	}
 	var said []string
 	for _, err := range shownErrors() {
-		said = append(said, plainMessage(oneLine(explain(err))))
+		said = append(said, progress.Line(oneLine(explain(err))))
 	}
 	for _, line := range said {
 		if !slices.Contains(shown, line) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 
+	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 	"github.com/spf13/pflag"
 )
@@ -58,7 +59,7 @@ type target struct {
 	// finish and discard are called after the sink's Close and Abort.
 	finish, discard func() error
 	// digest is taken of the stream where somebody wants to know it.
-	digest *digested
+	digest *files.Digested
 	// skipped tells what a directory could not hold; nil for a tar.
 	skipped func() map[string]int64
 	// written says that write was called, which closes or aborts the sink.
@@ -71,18 +72,18 @@ func (f *outputFlags) open(ctx context.Context) (*target, error) {
 	if f.format == "dir" {
 		return openDirectory(f.file, f.noSameOwner)
 	}
-	out, err := openOutput(ctx, f.file, f.streams)
+	out, err := files.Create(ctx, f.file, f.out)
 	if err != nil {
 		return nil, err
 	}
-	t := &target{finish: out.finish, discard: out.discard}
+	t := &target{finish: out.Finish, discard: out.Discard}
 	var w io.Writer = out
 	if f.metadata.wanted() {
-		t.digest = newDigested(out)
+		t.digest = files.NewDigested(out)
 		w = t.digest
 	}
 	if t.sink, err = export.NewCompressedTar(w, f.compression); err != nil {
-		return nil, joined(err, out.discard())
+		return nil, joined(err, out.Discard())
 	}
 	return t, nil
 }
@@ -94,7 +95,7 @@ func (f *outputFlags) described(t *target) metadataOutput {
 		m.File = "-"
 	}
 	if t.digest != nil {
-		m.Size, m.SHA256 = t.digest.size, t.digest.sum()
+		m.Size, m.SHA256 = t.digest.Size(), t.digest.Sum()
 	}
 	return m
 }

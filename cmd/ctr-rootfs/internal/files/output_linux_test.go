@@ -1,4 +1,4 @@
-package main
+package files
 
 import (
 	"context"
@@ -12,16 +12,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func open(t *testing.T, name string) output {
+func open(t *testing.T, name string) Output {
 	t.Helper()
-	o, err := openOutput(context.Background(), name, streams{})
+	o, err := Create(context.Background(), name, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return o
 }
 
-func put(t *testing.T, o output, text string) {
+func put(t *testing.T, o Output, text string) {
 	t.Helper()
 	if _, err := o.Write([]byte(text)); err != nil {
 		t.Fatal(err)
@@ -56,7 +56,7 @@ func TestFileAppearsWhole(t *testing.T) {
 		if got, _ := os.ReadFile(name); string(got) != before {
 			t.Errorf("before finish, with %q: %q", before, got)
 		}
-		if err := o.finish(); err != nil {
+		if err := o.Finish(); err != nil {
 			t.Fatal(err)
 		}
 		got, err := os.ReadFile(name)
@@ -81,7 +81,7 @@ func TestDiscardLeavesTheOlderFile(t *testing.T) {
 	}
 	o := open(t, name)
 	put(t, o, "half")
-	if err := o.discard(); err != nil {
+	if err := o.Discard(); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := os.ReadFile(name); string(got) != "older" || names(t, dir) != "[a.tar]" {
@@ -106,9 +106,9 @@ func TestNamedTemporary(t *testing.T) {
 		put(t, w, "text")
 		want := "[]"
 		if finish {
-			want, err = "[a.tar]", w.finish()
+			want, err = "[a.tar]", w.Finish()
 		} else {
-			err = w.discard()
+			err = w.Discard()
 		}
 		if err != nil || names(t, dir) != want {
 			t.Errorf("finish %v: %v, the directory holds %s", finish, err, names(t, dir))
@@ -128,7 +128,7 @@ func TestSymlinkStays(t *testing.T) {
 	}
 	o := open(t, link)
 	put(t, o, "new")
-	if err := o.finish(); err != nil {
+	if err := o.Finish(); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := os.Readlink(link); err != nil || got != "target" {
@@ -151,7 +151,7 @@ func TestFIFOIsWrittenInPlace(t *testing.T) {
 	}()
 	o := open(t, name)
 	put(t, o, "through")
-	if err := o.finish(); err != nil {
+	if err := o.Finish(); err != nil {
 		t.Fatal(err)
 	}
 	if got := <-read; got != "through<nil>" {
@@ -169,8 +169,8 @@ func TestFIFOWithoutReaderCanBeInterrupted(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := openOutput(ctx, name, streams{}); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("openOutput = %v", err)
+	if _, err := Create(ctx, name, nil); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Create = %v", err)
 	}
 	// Lets the writer that waits go on, and end.
 	if f, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0); err == nil {
@@ -181,8 +181,8 @@ func TestFIFOWithoutReaderCanBeInterrupted(t *testing.T) {
 func TestOutputRefused(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{dir, filepath.Join(dir, "gone", "a.tar"), filepath.Join(dir, "a", "\x00")} {
-		if o, err := openOutput(context.Background(), name, streams{}); err == nil {
-			t.Errorf("openOutput(%q) gave no error: %v", name, o.discard())
+		if o, err := Create(context.Background(), name, nil); err == nil {
+			t.Errorf("Create(%q) gave no error: %v", name, o.Discard())
 		}
 	}
 	if all := names(t, dir); all != "[]" {
@@ -211,7 +211,7 @@ func TestStalledReaderIsLeft(t *testing.T) {
 	if _, err := o.Write([]byte("more")); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a second Write = %v", err)
 	}
-	if err := o.discard(); err != nil {
+	if err := o.Discard(); err != nil {
 		t.Error(err)
 	}
 }

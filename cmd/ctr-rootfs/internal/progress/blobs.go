@@ -1,4 +1,4 @@
-package main
+package progress
 
 import (
 	"sync/atomic"
@@ -6,24 +6,25 @@ import (
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
 
-// readProgress tells how much of an image's layers was read.
-type readProgress struct {
+// Blobs tells how much of an image's layers was read.
+type Blobs struct {
 	tell  func(snapshot.Step)
 	total int64
 	done  atomic.Int64
 }
 
-func newReadProgress(layers []snapshot.Layer, tell func(snapshot.Step)) *readProgress {
-	p := &readProgress{tell: tell}
+// NewBlobs tells nobody where tell is nil.
+func NewBlobs(layers []snapshot.Layer, tell func(snapshot.Step)) *Blobs {
+	p := &Blobs{tell: tell}
 	for _, l := range layers {
 		p.total += l.Descriptor.Size
 	}
 	return p
 }
 
-// watch counts what is read of a blob, until all of it was: what is read of it
+// Watch counts what is read of a blob, until all of it was: what is read of it
 // later are files.
-func (p *readProgress) watch(blob snapshot.Blob) snapshot.Blob {
+func (p *Blobs) Watch(blob snapshot.Blob) snapshot.Blob {
 	if p.tell == nil {
 		return blob
 	}
@@ -32,7 +33,7 @@ func (p *readProgress) watch(blob snapshot.Blob) snapshot.Blob {
 
 type watchedBlob struct {
 	snapshot.Blob
-	progress *readProgress
+	progress *Blobs
 }
 
 func (b *watchedBlob) ReadAt(data []byte, at int64) (int, error) {

@@ -1,4 +1,6 @@
-package main
+// Package progress tells on standard error how far the work is: as a bar on a
+// terminal, as lines elsewhere, or as JSON.
+package progress
 
 import (
 	"fmt"
@@ -10,9 +12,9 @@ import (
 	"golang.org/x/term"
 )
 
-// progress tells a person, or a program, on stderr how far the work is. One
+// Reporter tells a person, or a program, on stderr how far the work is. One
 // stage is shown at a time. Its methods may be called from any goroutine.
-type progress struct {
+type Reporter struct {
 	errors io.Writer
 	// show makes the display of a stage; nil shows none.
 	show func(io.Writer, snapshot.Step) display
@@ -32,14 +34,14 @@ type display interface {
 	end()
 }
 
-// newProgress tells notices, and shows no stage until choose was called.
-func newProgress(errors io.Writer) *progress {
-	return &progress{errors: errors, message: plainMessage}
+// New tells notices, and shows no stage until Choose was called.
+func New(errors io.Writer) *Reporter {
+	return &Reporter{errors: errors, message: Line}
 }
 
-// choose reads --progress. A terminal gets a bar, anything else a line now and
+// Choose reads --progress. A terminal gets a bar, anything else a line now and
 // then; a dumb terminal cannot move its cursor.
-func (p *progress) choose(mode string) error {
+func (p *Reporter) Choose(mode string) error {
 	if mode == "auto" {
 		mode = "plain"
 		if f, ok := p.errors.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
@@ -57,17 +59,17 @@ func (p *progress) choose(mode string) error {
 	case "quiet":
 		p.message = nil
 	default:
-		return usagef("reading --progress %q: it is auto, tty, plain, json or quiet", mode)
+		return fmt.Errorf("reading --progress %q: it is auto, tty, plain, json or quiet", mode)
 	}
 	return nil
 }
 
-// wanted says whether anybody looks at steps.
-func (p *progress) wanted() bool { return p.show != nil }
+// Wanted says whether anybody looks at steps.
+func (p *Reporter) Wanted() bool { return p.show != nil }
 
-// step shows how far a stage is; a new stage ends the one before.
-func (p *progress) step(s snapshot.Step) {
-	if !p.wanted() {
+// Step shows how far a stage is; a new stage ends the one before.
+func (p *Reporter) Step(s snapshot.Step) {
+	if !p.Wanted() {
 		return
 	}
 	p.mu.Lock()
@@ -79,22 +81,22 @@ func (p *progress) step(s snapshot.Step) {
 	p.now.update(s)
 }
 
-// done ends what is shown.
-func (p *progress) done() {
+// Done ends what is shown.
+func (p *Reporter) Done() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.endStage()
 }
 
-func (p *progress) endStage() {
+func (p *Reporter) endStage() {
 	if p.now != nil {
 		p.now.end()
 	}
 	p.stage, p.now = "", nil
 }
 
-// notice tells something in a line of its own.
-func (p *progress) notice(text string) {
+// Notice tells something in a line of its own.
+func (p *Reporter) Notice(text string) {
 	if p.message == nil {
 		return
 	}
@@ -108,4 +110,5 @@ func (p *progress) notice(text string) {
 	fmt.Fprintln(p.errors, line)
 }
 
-func plainMessage(text string) string { return "ctr-rootfs: " + text }
+// Line gives the line of a notice or an error.
+func Line(text string) string { return "ctr-rootfs: " + text }

@@ -1,4 +1,6 @@
-package main
+// Package files opens, reads and writes the files that the command line names:
+// what may block can be given up, and what is written appears whole.
+package files
 
 import (
 	"context"
@@ -12,24 +14,27 @@ import (
 	"golang.org/x/term"
 )
 
-// output is where the data goes. finish gives a file its name, once
-// everything is in it; discard leaves nothing of it. Exactly one of them is
+// Output is where data goes. Finish gives a file its name, once everything is
+// in it; Discard leaves nothing of it. Exactly one of them is
 // called.
-type output interface {
+type Output interface {
 	io.Writer
-	finish() error
-	discard() error
+	Finish() error
+	Discard() error
 }
 
-// openOutput opens FILE for writing: standard output where it is empty or
+// ErrTerminal says that data was to go to a terminal.
+var ErrTerminal = errors.New("writing to standard output: it is a terminal: use -o FILE, or a pipe")
+
+// Create opens the file called name for writing: stdout where that is empty or
 // "-"; a device or FIFO in place; else a regular file that gets its name only
 // when it is whole.
-func openOutput(ctx context.Context, name string, s streams) (output, error) {
+func Create(ctx context.Context, name string, stdout *os.File) (Output, error) {
 	if name == "" || name == "-" {
-		if term.IsTerminal(int(s.out.Fd())) {
-			return nil, usagef("writing to standard output: it is a terminal: use -o FILE, or a pipe")
+		if term.IsTerminal(int(stdout.Fd())) {
+			return nil, ErrTerminal
 		}
-		return newInPlace(ctx, s.out, "standard output", false), nil
+		return newInPlace(ctx, stdout, "standard output", false), nil
 	}
 	info, err := os.Stat(name)
 	switch {
@@ -51,13 +56,13 @@ func openOutput(ctx context.Context, name string, s streams) (output, error) {
 		return nil, fmt.Errorf("writing %q: there is no directory %q: make it first", name, filepath.Dir(name))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("writing %q: %w", name, unwrapPath(err))
+		return nil, fmt.Errorf("writing %q: %w", name, WithoutPath(err))
 	}
 	return f, nil
 }
 
-// unwrapPath drops the path from an error that is about to be told with it.
-func unwrapPath(err error) error {
+// WithoutPath drops the path from an error that is about to be told with it.
+func WithoutPath(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {
 		return path.Err

@@ -1,4 +1,4 @@
-package main
+package files
 
 import (
 	"crypto/rand"
@@ -52,19 +52,19 @@ func temporaryName(name string) (string, error) {
 func (w *wholeFile) Write(p []byte) (int, error) {
 	n, err := w.File.Write(p)
 	if err != nil {
-		err = fmt.Errorf("writing %q: %w", w.name, unwrapPath(err))
+		err = fmt.Errorf("writing %q: %w", w.name, WithoutPath(err))
 	}
 	return n, err
 }
 
-// finish makes the content durable, then visible.
-func (w *wholeFile) finish() error {
+// Finish makes the content durable, then visible.
+func (w *wholeFile) Finish() error {
 	err := w.appear()
 	if err != nil {
-		return errors.Join(fmt.Errorf("finishing %q: %w", w.name, err), w.discard())
+		return errors.Join(fmt.Errorf("finishing %q: %w", w.name, err), w.Discard())
 	}
 	if err := w.Close(); err != nil {
-		return errors.Join(fmt.Errorf("closing %q: %w", w.name, unwrapPath(err)), os.Remove(w.name))
+		return errors.Join(fmt.Errorf("closing %q: %w", w.name, WithoutPath(err)), os.Remove(w.name))
 	}
 	return nil
 }
@@ -99,7 +99,7 @@ func (w *wholeFile) appear() error {
 	return nil
 }
 
-func (w *wholeFile) discard() error {
+func (w *wholeFile) Discard() error {
 	err := w.Close()
 	if w.temporary != "" {
 		err = errors.Join(err, os.Remove(w.temporary))

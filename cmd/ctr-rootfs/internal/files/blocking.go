@@ -1,14 +1,14 @@
-package main
+package files
 
 import (
 	"context"
 	"os"
 )
 
-// interruptible gives what fn gives, which may block for ever. Where ctx ends
+// Interruptible gives what fn gives, which may block for ever. Where ctx ends
 // first it gives ctx's cause; fn cannot be stopped, and what it gives in the end
 // goes to late.
-func interruptible[T any](ctx context.Context, fn func() (T, error), late func(T)) (T, error) {
+func Interruptible[T any](ctx context.Context, fn func() (T, error), late func(T)) (T, error) {
 	type result struct {
 		value T
 		err   error
@@ -33,10 +33,10 @@ func interruptible[T any](ctx context.Context, fn func() (T, error), late func(T
 	}
 }
 
-// openBlocking opens a file that may be a FIFO, for reading or for writing by
+// Open opens a file that may be a FIFO, for reading or for writing by
 // flag: opening one waits for its other end.
-func openBlocking(ctx context.Context, name string, flag int) (*os.File, error) {
-	return interruptible(ctx, func() (*os.File, error) {
+func Open(ctx context.Context, name string, flag int) (*os.File, error) {
+	return Interruptible(ctx, func() (*os.File, error) {
 		return os.OpenFile(name, flag, 0)
 	}, func(file *os.File) { file.Close() })
 }

@@ -1,4 +1,4 @@
-package main
+package progress
 
 import (
 	"bytes"
@@ -12,15 +12,15 @@ import (
 
 func TestProgressJSON(t *testing.T) {
 	var out bytes.Buffer
-	p := newProgress(&out)
-	if err := p.choose("json"); err != nil {
+	p := New(&out)
+	if err := p.Choose("json"); err != nil {
 		t.Fatal(err)
 	}
-	p.step(snapshot.Step{Stage: "pulling", Unit: "bytes", Done: 1, Total: 3})
-	p.step(snapshot.Step{Stage: "pulling", Unit: "bytes", Done: 3, Total: 3})
-	p.notice("a notice")
-	p.step(snapshot.Step{Stage: "unpacking", Unit: "layers", Done: 0, Total: 2})
-	p.done()
+	p.Step(snapshot.Step{Stage: "pulling", Unit: "bytes", Done: 1, Total: 3})
+	p.Step(snapshot.Step{Stage: "pulling", Unit: "bytes", Done: 3, Total: 3})
+	p.Notice("a notice")
+	p.Step(snapshot.Step{Stage: "unpacking", Unit: "layers", Done: 0, Total: 2})
+	p.Done()
 	stages := map[string]int64{}
 	messages := 0
 	for line := range strings.Lines(out.String()) {
@@ -41,21 +41,21 @@ func TestProgressJSON(t *testing.T) {
 
 func TestProgressQuiet(t *testing.T) {
 	var out bytes.Buffer
-	p := newProgress(&out)
-	if err := p.choose("quiet"); err != nil {
+	p := New(&out)
+	if err := p.Choose("quiet"); err != nil {
 		t.Fatal(err)
 	}
-	p.step(snapshot.Step{Stage: "pulling"})
-	p.notice("a notice")
-	p.done()
+	p.Step(snapshot.Step{Stage: "pulling"})
+	p.Notice("a notice")
+	p.Done()
 	if out.Len() != 0 {
 		t.Errorf("quiet told %q", out.String())
 	}
 }
 
 func TestProgressUnknown(t *testing.T) {
-	if err := newProgress(&bytes.Buffer{}).choose("loud"); err == nil || !isUsage(err) {
-		t.Errorf("choose = %v, want a usage error", err)
+	if err := New(&bytes.Buffer{}).Choose("loud"); err == nil {
+		t.Error("Choose took it")
 	}
 }
 
@@ -86,6 +86,14 @@ func TestPlainStep(t *testing.T) {
 	} {
 		if got := plainStep(c.step, c.took); got != c.want {
 			t.Errorf("plainStep(%+v) = %q, want %q", c.step, got, c.want)
+		}
+	}
+}
+
+func TestSize(t *testing.T) {
+	for bytes, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1.0 kB", 1_700_000: "1.7 MB", 9_663_676_416: "9.7 GB"} {
+		if got := Size(bytes); got != want {
+			t.Errorf("Size(%d) = %q, want %q", bytes, got, want)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package files
 
 import (
 	"context"
@@ -61,29 +61,29 @@ func (o *inPlace) Write(p []byte) (int, error) {
 
 func (o *inPlace) explain(err error) error {
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", o.name, unwrapPath(err))
+		return fmt.Errorf("writing %s: %w", o.name, WithoutPath(err))
 	}
 	return nil
 }
 
-func (o *inPlace) finish() error {
+func (o *inPlace) Finish() error {
 	// Closing waits for a write that is under way.
 	if !o.opened || o.stuck {
 		return nil
 	}
 	if err := o.file.Close(); err != nil {
-		return fmt.Errorf("closing %s: %w", o.name, unwrapPath(err))
+		return fmt.Errorf("closing %s: %w", o.name, WithoutPath(err))
 	}
 	return nil
 }
 
-func (o *inPlace) discard() error { return o.finish() }
+func (o *inPlace) Discard() error { return o.Finish() }
 
 // openInPlace opens a device or FIFO.
-func openInPlace(ctx context.Context, name string) (output, error) {
-	file, err := openBlocking(ctx, name, os.O_WRONLY)
+func openInPlace(ctx context.Context, name string) (Output, error) {
+	file, err := Open(ctx, name, os.O_WRONLY)
 	if err != nil {
-		return nil, fmt.Errorf("opening %q for writing: %w", name, unwrapPath(err))
+		return nil, fmt.Errorf("opening %q for writing: %w", name, WithoutPath(err))
 	}
 	return newInPlace(ctx, file, fmt.Sprintf("%q", name), true), nil
 }

@@ -1,4 +1,4 @@
-package main
+package progress
 
 import (
 	"encoding/json"
@@ -91,7 +91,7 @@ func plainStep(s snapshot.Step, took time.Duration) string {
 // ofTotal gives what is done of what.
 func ofTotal(s snapshot.Step) string {
 	if s.Unit == "bytes" {
-		return fmt.Sprintf("%s of %s", size(s.Done), size(s.Total))
+		return fmt.Sprintf("%s of %s", Size(s.Done), Size(s.Total))
 	}
 	return fmt.Sprintf("%d of %d %s", s.Done, s.Total, s.Unit)
 }
@@ -99,7 +99,7 @@ func ofTotal(s snapshot.Step) string {
 // amount gives a number of bytes or layers for people.
 func amount(s snapshot.Step, n int64) string {
 	if s.Unit == "bytes" {
-		return size(n)
+		return Size(n)
 	}
 	return fmt.Sprintf("%d %s", n, s.Unit)
 }
@@ -108,7 +108,7 @@ func rate(s snapshot.Step, took time.Duration) string {
 	if s.Unit != "bytes" || s.Done == 0 || took < time.Second {
 		return ""
 	}
-	return fmt.Sprintf(", %s/s", size(int64(float64(s.Done)/took.Seconds())))
+	return fmt.Sprintf(", %s/s", Size(int64(float64(s.Done)/took.Seconds())))
 }
 
 func left(s snapshot.Step, took time.Duration) string {
@@ -142,4 +142,18 @@ func marshalled(l progressLine) string {
 		return err.Error()
 	}
 	return string(text)
+}
+
+// Size gives bytes in the unit that a person reads most easily.
+func Size(bytes int64) string {
+	const unit = 1000
+	if bytes < unit {
+		return fmt.Sprintf("%d B", bytes)
+	}
+	value, prefix := float64(bytes)/unit, 0
+	for value >= unit && prefix < 4 {
+		value /= unit
+		prefix++
+	}
+	return fmt.Sprintf("%.1f %cB", value, "kMGTP"[prefix])
 }

@@ -1,4 +1,4 @@
-package main
+package progress
 
 import (
 	"context"
@@ -12,28 +12,24 @@ import (
 // smaller ones count when they are done.
 const watchedBody = 8 << 20
 
-// progressSink tells how many bytes of bodies went into a sink.
-type progressSink struct {
+// sink tells how many bytes of bodies went into another.
+type sink struct {
 	export.Sink
 	tell  func(snapshot.Step)
 	total int64
 	done  int64
 }
 
-// watched puts a progressSink around sink where somebody looks. The total is
-// about right: it has what later layers replace, too.
-func (f *outputFlags) watched(sink export.Sink, o *opened) export.Sink {
-	if !f.progress.wanted() {
-		return sink
+// Sink gives next, and tells of each entry that is put into it. total is about
+// how many bytes there will be, 0 where nobody knows.
+func (p *Reporter) Sink(next export.Sink, total int64) export.Sink {
+	if !p.Wanted() {
+		return next
 	}
-	total := o.view.Size
-	if o.base.layers != nil {
-		total = o.base.layers.Report().Inflated
-	}
-	return &progressSink{Sink: sink, tell: f.progress.step, total: total}
+	return &sink{Sink: next, tell: p.Step, total: total}
 }
 
-func (p *progressSink) Put(ctx context.Context, r *export.Record) error {
+func (p *sink) Put(ctx context.Context, r *export.Record) error {
 	before := p.done
 	if r.Body != nil && r.Size >= watchedBody {
 		watched := *r
@@ -50,13 +46,13 @@ func (p *progressSink) Put(ctx context.Context, r *export.Record) error {
 	return nil
 }
 
-func (p *progressSink) step() {
+func (p *sink) step() {
 	p.tell(snapshot.Step{Stage: "exporting", Unit: "bytes", Done: p.done, Total: p.total})
 }
 
 // watchedReader counts a large body on its way.
 type watchedReader struct {
-	sink *progressSink
+	sink *sink
 	body io.Reader
 }
 
