@@ -140,6 +140,10 @@ func (plainWriter) Abort() error { return nil }
 // and not on the number of cores.
 const gzipBlock = 1 << 20
 
+// gzipDefault is pgzip's level whose size is that of level 6, the default of
+// gzip and pigz, within 3 %; it takes about half of pigz's time.
+const gzipDefault = 7
+
 type gzipWriter struct {
 	*pgzip.Writer
 	valve *valve
@@ -147,7 +151,7 @@ type gzipWriter struct {
 
 func newGzipWriter(w io.Writer, level int) (CompressWriter, error) {
 	if level == 0 {
-		level = pgzip.DefaultCompression
+		level = gzipDefault
 	}
 	v := &valve{w: w}
 	z, err := pgzip.NewWriterLevel(v, level)

@@ -113,7 +113,7 @@ func (c *dirCache) openIn(parent, d *directory) error {
 	if err != nil {
 		return err
 	}
-	st, err := statAt(fd, "")
+	st, err := statOpened(fd)
 	if err == nil && st.id() != d.id {
 		err = errChanged
 	}

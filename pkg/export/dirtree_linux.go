@@ -207,8 +207,8 @@ func (n *dirNode) open(context.Context) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, &ReadError{"opening", n.Path, err}
 	}
-	st, err := statAt(fd, "")
-	body := &fileBody{fd: fd, path: n.Path, left: int64(st.Size)}
+	st, err := statOpened(fd)
+	body := &fileBody{fd: fd, path: n.Path, left: st.Size}
 	if err == nil && (st.id() != n.id || st.Mode&unix.S_IFMT != unix.S_IFREG) {
 		err = errChanged
 	}

@@ -30,6 +30,18 @@ func statxAt(fd int, name string, mask int) (stat, error) {
 	return st, err
 }
 
+// statOpened looks at an open file: fstat(2) takes no name, which would have to
+// be made for each file.
+func statOpened(fd int) (st openedStat, err error) {
+	err = unix.Fstat(fd, &st.Stat_t)
+	return st, err
+}
+
+// openedStat is what fstat says.
+type openedStat struct{ unix.Stat_t }
+
+func (st *openedStat) id() LinkKey { return LinkKey{Device: st.Dev, Inode: st.Ino} }
+
 func (st *stat) id() LinkKey {
 	return LinkKey{Device: unix.Mkdev(st.Dev_major, st.Dev_minor), Inode: st.Ino}
 }
