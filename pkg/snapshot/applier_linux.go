@@ -14,6 +14,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/inflate"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/rootfs"
 )
 
@@ -23,7 +24,7 @@ import (
 // a killed process would leave behind.
 type differ struct {
 	store content.Provider
-	quota *quota
+	quota *inflate.Quota
 }
 
 // Apply unpacks the layer desc into the snapshot of mounts, and gives the size
@@ -38,12 +39,12 @@ func (d differ) Apply(ctx context.Context, desc ispec.Descriptor, mounts []mount
 		return ispec.Descriptor{}, fmt.Errorf("opening layer %s: %w", desc.Digest, err)
 	}
 	defer ra.Close()
-	layer, err := decompressed(content.NewReader(ra), false)
+	layer, err := inflate.NewReader(content.NewReader(ra), false)
 	if err != nil {
 		return ispec.Descriptor{}, fmt.Errorf("decompressing layer %s: %w", desc.Digest, err)
 	}
 	defer func() { _ = layer.Close() }() // it was only read
-	inflated := readAhead(&limited{layer, d.quota})
+	inflated := inflate.Ahead(d.quota.Limit(layer))
 	defer func() { _ = inflated.Close() }()
 	digester := digest.Canonical.Digester()
 	tar := &counted{r: io.TeeReader(inflated, digester.Hash())}

@@ -16,6 +16,8 @@ import (
 	"github.com/containerd/containerd/v2/plugins/content/local"
 	bolt "go.etcd.io/bbolt"
 	boltErrors "go.etcd.io/bbolt/errors"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/inflate"
 )
 
 const (
@@ -105,7 +107,7 @@ func (e *embedded) open(ctx context.Context) (_ *session, err error) {
 	if err := db.Init(ctx); err != nil {
 		return nil, err
 	}
-	client, err := containerd.New("", containerd.WithServices(services(db, parts, newQuota(e.maxBytes))...))
+	client, err := containerd.New("", containerd.WithServices(services(db, parts, inflate.NewQuota(e.maxBytes))...))
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/archive"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/inflate"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/rootfs"
 )
 
@@ -15,6 +17,13 @@ var ErrNotFound = errors.New("not found")
 
 // ErrNeedsLinux says that a root can be mounted on Linux only.
 var ErrNeedsLinux = rootfs.ErrNeedsLinux
+
+// DefaultMaxBytes is more than any image that people run; a few KiB of zstd can
+// inflate to more than any disk holds.
+const DefaultMaxBytes = inflate.DefaultMaxBytes
+
+// ErrLimit is an archive or an image beyond Options.MaxBytes.
+var ErrLimit = inflate.ErrLimit
 
 // SocketError says why no daemon answers at Address.
 type SocketError struct {
@@ -99,17 +108,8 @@ func (e *ArchiveError) Unwrap() []error {
 }
 
 // SpoolError says why an archive could not be written out to a temporary file
-// in Dir, or read from it.
-type SpoolError struct {
-	Dir string
-	Err error
-}
-
-func (e *SpoolError) Error() string {
-	return fmt.Sprintf("writing a spool file in %q: %v", e.Dir, e.Err)
-}
-
-func (e *SpoolError) Unwrap() error { return e.Err }
+// in Dir, or read from it: Err.
+type SpoolError = archive.SpoolError
 
 // ReferenceError says that an archive holds no image named Ref, or several
 // where none was named.

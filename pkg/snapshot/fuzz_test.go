@@ -25,24 +25,38 @@ const (
 	nestedPlace   = "sha256:NESTED"
 )
 
+// documents are blobs in memory, by digest.
+type documents map[digest.Digest][]byte
+
+func (d documents) add(mediaType string, data []byte) ispec.Descriptor {
+	desc := ispec.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(data), Size: int64(len(data))}
+	d[desc.Digest] = data
+	return desc
+}
+
+// inMemory is such a blob, opened.
+type inMemory struct{ *bytes.Reader }
+
+func (inMemory) Close() error { return nil }
+
 // memoryCollection is a collection of documents in memory.
 type memoryCollection struct {
 	documents
 	root []byte
 }
 
-func (c memoryCollection) index(context.Context) (index ispec.Index, err error) {
+func (c memoryCollection) Index(context.Context) (index ispec.Index, err error) {
 	return index, json.Unmarshal(c.root, &index)
 }
 
-func (c memoryCollection) close() error { return nil }
+func (c memoryCollection) Close() error { return nil }
 
 func (c memoryCollection) ReaderAt(_ context.Context, desc ispec.Descriptor) (content.ReaderAt, error) {
 	data, ok := c.documents[desc.Digest]
 	if !ok {
 		return nil, errdefs.ErrNotFound
 	}
-	return inMemory(data), nil
+	return inMemory{bytes.NewReader(data)}, nil
 }
 
 // collect makes a collection of an index.json, an index that it may list, a
@@ -183,7 +197,7 @@ func readArchive(t *testing.T, path string) {
 		return
 	}
 	defer func() {
-		if err := c.close(); err != nil {
+		if err := c.Close(); err != nil {
 			t.Error(err)
 		}
 	}()

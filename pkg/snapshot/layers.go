@@ -46,7 +46,7 @@ func OpenArchive(ctx context.Context, req Request, o Options) (*View, error) {
 	}
 	image, err := chosen(ctx, c, req.Source, want)
 	if err != nil {
-		return nil, asArchive(ctx, req.Source, errors.Join(err, c.close()))
+		return nil, asArchive(ctx, req.Source, errors.Join(err, c.Close()))
 	}
 	v := &View{Image: image, Via: ViaLayers, source: req.Source, archive: c}
 	v.Layers = layersOf(image, func(ctx context.Context, desc ispec.Descriptor) (content.ReaderAt, error) {

@@ -13,6 +13,8 @@ import (
 	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/errdefs"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/inflate"
 )
 
 // What unpacks, or asks the kernel of processes, is Linux's: elsewhere there are
@@ -24,7 +26,7 @@ func (e *embedded) snapshotters() (map[string]snapshots.Snapshotter, error) { re
 // differ unpacks nothing.
 type differ struct {
 	store content.Provider
-	quota *quota
+	quota *inflate.Quota
 }
 
 func (differ) Apply(context.Context, ispec.Descriptor, []mount.Mount, ...diff.ApplyOpt) (ispec.Descriptor, error) {

@@ -11,12 +11,14 @@ import (
 	"github.com/containerd/containerd/v2/plugins"
 	"github.com/containerd/errdefs"
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/inflate"
 )
 
 // services joins the parts of an embedded store into what a client needs.
 // Introspection and namespaces are asked for by Pull: without them the client
 // would reach for a connection that it does not have.
-func services(db *metadata.DB, parts map[string]snapshots.Snapshotter, q *quota) []containerd.ServicesOpt {
+func services(db *metadata.DB, parts map[string]snapshots.Snapshotter, q *inflate.Quota) []containerd.ServicesOpt {
 	store := db.ContentStore()
 	return []containerd.ServicesOpt{
 		containerd.WithContentStore(store),

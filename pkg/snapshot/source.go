@@ -7,6 +7,8 @@ import (
 
 	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/distribution/reference"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/archive"
 )
 
 // SourceKind tells the forms of SOURCE apart.
@@ -78,7 +80,7 @@ func (s Source) Exists() error {
 		return nil
 	}
 	if _, err := os.Stat(s.Name); err != nil {
-		return &ArchiveError{Path: s.Name, Err: readable(err)}
+		return &ArchiveError{Path: s.Name, Err: archive.Explain(err)}
 	}
 	return nil
 }

@@ -136,7 +136,7 @@ func (s *Store) View(ctx context.Context, req Request) (*View, error) {
 // an embedded store that others use.
 func (v *View) Close(ctx context.Context) error {
 	if v.archive != nil {
-		return v.archive.close()
+		return v.archive.Close()
 	}
 	var kept error
 	if v.keeper != nil {

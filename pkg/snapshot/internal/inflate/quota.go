@@ -1,4 +1,4 @@
-package snapshot
+package inflate
 
 import (
 	"cmp"
@@ -12,23 +12,28 @@ import (
 // inflate to more than any disk holds. pkg/layers has the same.
 const DefaultMaxBytes = 128 << 30
 
-// ErrLimit is an archive or an image beyond Options.MaxBytes.
+// ErrLimit is what a stream ends with when its Quota is used up.
 var ErrLimit = errors.New("over the limit")
 
-// quota counts inflated bytes, which may come from several layers at a time.
-type quota struct {
+// Quota counts inflated bytes, which may come from several layers at a time.
+type Quota struct {
 	max   int64
 	bytes atomic.Int64
 }
 
-func newQuota(limit int64) *quota {
-	return &quota{max: cmp.Or(limit, DefaultMaxBytes)}
+// NewQuota is one of limit bytes; 0 is DefaultMaxBytes.
+func NewQuota(limit int64) *Quota {
+	return &Quota{max: cmp.Or(limit, DefaultMaxBytes)}
 }
+
+// Limit gives a stream whose bytes are charged to the quota; beyond it, reading
+// gives ErrLimit.
+func (q *Quota) Limit(r io.Reader) io.Reader { return &limited{r, q} }
 
 // limited is a stream whose bytes are charged to a quota.
 type limited struct {
 	r     io.Reader
-	quota *quota
+	quota *Quota
 }
 
 func (l *limited) Read(p []byte) (int, error) {

@@ -1,4 +1,4 @@
-package snapshot
+package archive
 
 import (
 	"context"
@@ -15,13 +15,15 @@ import (
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// layout is an OCI layout (image-spec, image-layout.md): a directory that holds
+// Layout is an OCI layout (image-spec, image-layout.md): a directory that holds
 // blobs by digest. It is only ever read.
-type layout string
+type Layout string
 
-func (layout) close() error { return nil }
+// Close closes nothing: files are opened one by one.
+func (Layout) Close() error { return nil }
 
-func (l layout) index(ctx context.Context) (index ispec.Index, err error) {
+// Index reads index.json.
+func (l Layout) Index(ctx context.Context) (index ispec.Index, err error) {
 	var marker ispec.ImageLayout
 	if err := l.json(ctx, ispec.ImageLayoutFile, &marker); err != nil {
 		return index, err
@@ -39,7 +41,7 @@ func checkLayout(marker ispec.ImageLayout) error {
 	return nil
 }
 
-func (l layout) json(ctx context.Context, name string, into any) error {
+func (l Layout) json(ctx context.Context, name string, into any) error {
 	f, err := l.open(ctx, name)
 	if errdefs.IsNotFound(err) {
 		return fmt.Errorf("it is no OCI layout: it has no %q", name)
@@ -54,8 +56,8 @@ func (l layout) json(ctx context.Context, name string, into any) error {
 	return nil
 }
 
-// ReaderAt makes a layout a content.Provider.
-func (l layout) ReaderAt(ctx context.Context, desc ispec.Descriptor) (content.ReaderAt, error) {
+// ReaderAt makes a layout a content.Provider. The caller closes what it gives.
+func (l Layout) ReaderAt(ctx context.Context, desc ispec.Descriptor) (content.ReaderAt, error) {
 	// A digest that is not well formed could name a path outside of blobs/.
 	if err := desc.Digest.Validate(); err != nil {
 		return nil, err
@@ -69,7 +71,7 @@ func (l layout) ReaderAt(ctx context.Context, desc ispec.Descriptor) (content.Re
 
 // open opens a regular file of the layout, and nothing else: a device may act
 // when it is opened. What is put in its place meanwhile is not read, either.
-func (l layout) open(ctx context.Context, name string) (blobFile, error) {
+func (l Layout) open(ctx context.Context, name string) (blobFile, error) {
 	path := filepath.Join(string(l), name)
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {

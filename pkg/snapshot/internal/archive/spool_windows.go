@@ -1,4 +1,4 @@
-package snapshot
+package archive
 
 // openSpool leaves the name until the file is closed: Windows removes no open
 // file.

@@ -1,4 +1,4 @@
-package snapshot
+package archive
 
 import (
 	"archive/tar"
@@ -17,6 +17,9 @@ import (
 )
 
 const (
+	// maxDocument bounds index.json, manifest.json and configs, as snapshot.Image
+	// does: the largest configs seen are far below that.
+	maxDocument = 16 << 20
 	// maxArchiveNames bounds the index of an archive: an image has a few
 	// blobs, and the largest archives seen hold some thousands.
 	maxArchiveNames = 1 << 20
@@ -25,9 +28,9 @@ const (
 	dockerManifest = "manifest.json"
 )
 
-// tarArchive is an OCI archive, or docker's, whose blobs are read where they
+// Tar is an OCI archive, or docker's, whose blobs are read where they
 // lie in the tar.
-type tarArchive struct {
+type Tar struct {
 	file  archiveFile
 	parts map[string]*io.SectionReader
 	// made are the documents that docker's archives do not have.
@@ -37,25 +40,27 @@ type tarArchive struct {
 	aliases map[digest.Digest]string
 }
 
-// openTarArchive indexes an archive. One that is compressed, or comes from
-// standard input, is first written out to a spool.
-func openTarArchive(ctx context.Context, req Request, o Options) (*tarArchive, error) {
-	file, err := plainFile(ctx, req, o)
+// OpenTar indexes the archive in the file of that name, "-" for standard input.
+// One that is compressed, or is in no regular file, is first written out to a
+// spool. An error about that spool is a SpoolError. The caller closes the Tar.
+func OpenTar(ctx context.Context, name string, o Options) (*Tar, error) {
+	file, err := plainFile(ctx, name, o)
 	if err != nil {
 		return nil, err
 	}
-	a := &tarArchive{file: file, made: documents{}, aliases: map[digest.Digest]string{}}
+	a := &Tar{file: file, made: documents{}, aliases: map[digest.Digest]string{}}
 	if err := a.list(ctx); err != nil {
-		return nil, errors.Join(err, a.close())
+		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil
 }
 
-func (a *tarArchive) close() error { return a.file.Close() }
+// Close ends the archive; what ReaderAt gave is to be closed before.
+func (a *Tar) Close() error { return a.file.Close() }
 
 // list finds the files of the archive, links between them followed: docker's
 // archives name a layer that two images share twice.
-func (a *tarArchive) list(ctx context.Context) error {
+func (a *Tar) list(ctx context.Context) error {
 	info, err := a.file.Stat()
 	if err != nil {
 		return err
@@ -103,7 +108,7 @@ func (a *tarArchive) list(ctx context.Context) error {
 
 // follow gives links what their targets are, which may be links as well; one
 // that leads nowhere, or goes on for too long, names nothing.
-func (a *tarArchive) follow(links map[string]string) {
+func (a *Tar) follow(links map[string]string) {
 	found := make(map[string]*io.SectionReader)
 	for name, target := range links {
 		for range maxLinks {
@@ -123,7 +128,7 @@ func (a *tarArchive) follow(links map[string]string) {
 }
 
 // ReaderAt makes an archive a content.Provider.
-func (a *tarArchive) ReaderAt(_ context.Context, desc ispec.Descriptor) (content.ReaderAt, error) {
+func (a *Tar) ReaderAt(_ context.Context, desc ispec.Descriptor) (content.ReaderAt, error) {
 	if err := desc.Digest.Validate(); err != nil {
 		return nil, err
 	}
@@ -142,9 +147,9 @@ func (a *tarArchive) ReaderAt(_ context.Context, desc ispec.Descriptor) (content
 	return section{io.NewSectionReader(part, 0, part.Size())}, nil
 }
 
-// index gives the archive's index.json, or one made of docker's manifest.json.
+// Index gives the archive's index.json, or one made of docker's manifest.json.
 // An archive that has both was written by a docker that knows layouts.
-func (a *tarArchive) index(ctx context.Context) (index ispec.Index, err error) {
+func (a *Tar) Index(ctx context.Context) (index ispec.Index, err error) {
 	if a.parts[ispec.ImageLayoutFile] == nil {
 		return a.dockerIndex(ctx)
 	}
@@ -159,7 +164,7 @@ func (a *tarArchive) index(ctx context.Context) (index ispec.Index, err error) {
 }
 
 // document reads a JSON file of the archive.
-func (a *tarArchive) document(name string, into any) error {
+func (a *Tar) document(name string, into any) error {
 	data, err := a.read(name)
 	if err != nil {
 		return err
@@ -171,7 +176,7 @@ func (a *tarArchive) document(name string, into any) error {
 }
 
 // read gives a small file of the archive whole.
-func (a *tarArchive) read(name string) ([]byte, error) {
+func (a *Tar) read(name string) ([]byte, error) {
 	part := a.parts[path.Clean(name)]
 	if part == nil {
 		return nil, fmt.Errorf("file %q: %w", name, errdefs.ErrNotFound)

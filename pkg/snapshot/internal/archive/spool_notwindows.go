@@ -1,6 +1,6 @@
 //go:build !windows
 
-package snapshot
+package archive
 
 import (
 	"errors"

@@ -1,4 +1,4 @@
-package snapshot
+package archive
 
 import (
 	"context"
@@ -14,6 +14,8 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/inflate"
 )
 
 // errNoArchive is what a tar without an image is.
@@ -28,7 +30,7 @@ type dockerImage struct {
 }
 
 // dockerIndex makes of docker's manifest.json what an OCI archive has.
-func (a *tarArchive) dockerIndex(ctx context.Context) (index ispec.Index, err error) {
+func (a *Tar) dockerIndex(ctx context.Context) (index ispec.Index, err error) {
 	if a.parts[dockerManifest] == nil {
 		return index, errNoArchive
 	}
@@ -70,7 +72,7 @@ func named(desc ispec.Descriptor, tags []string) []ispec.Descriptor {
 }
 
 // dockerImage makes the manifest that docker does not save.
-func (a *tarArchive) dockerImage(s dockerImage) (ispec.Descriptor, error) {
+func (a *Tar) dockerImage(s dockerImage) (ispec.Descriptor, error) {
 	config, err := a.read(s.Config)
 	if err != nil {
 		return ispec.Descriptor{}, err
@@ -106,7 +108,7 @@ func (a *tarArchive) dockerImage(s dockerImage) (ispec.Descriptor, error) {
 
 // dockerLayer describes a layer. Docker saves plain tars, whose digest is the
 // diff ID; the digest of a compressed one has to be taken.
-func (a *tarArchive) dockerLayer(name string, diffID digest.Digest) (ispec.Descriptor, error) {
+func (a *Tar) dockerLayer(name string, diffID digest.Digest) (ispec.Descriptor, error) {
 	part := a.parts[name]
 	if part == nil {
 		return ispec.Descriptor{}, fmt.Errorf("layer %q: %w", name, io.ErrUnexpectedEOF)
@@ -115,7 +117,7 @@ func (a *tarArchive) dockerLayer(name string, diffID digest.Digest) (ispec.Descr
 		return ispec.Descriptor{}, fmt.Errorf("layer %q: diff ID %q: %w", name, diffID, err)
 	}
 	desc := ispec.Descriptor{MediaType: images.MediaTypeDockerSchema2Layer, Digest: diffID, Size: part.Size()}
-	asItIs, err := isPlain(part)
+	asItIs, err := inflate.IsPlain(part)
 	if err != nil {
 		return desc, fmt.Errorf("reading layer %q: %w", name, err)
 	}

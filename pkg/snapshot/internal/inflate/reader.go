@@ -1,9 +1,8 @@
-package snapshot
+package inflate
 
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"errors"
 	"io"
 
@@ -16,15 +15,15 @@ import (
 // has the same.
 const maxZstdWindow = 128 << 20
 
-// errTrailing is a stream that goes on after its compressed part.
-var errTrailing = errors.New("trailing garbage after the compressed stream")
+// ErrTrailing is a stream that goes on after its compressed part.
+var ErrTrailing = errors.New("trailing garbage after the compressed stream")
 
-// decompressed gives what is in a stream's wrapping: gzip, zstd or none. It
+// NewReader gives what is in a stream's wrapping: gzip, zstd or none. It
 // starts no program: containerd's own way runs unpigz where there is one,
 // whose errors do not tell an archive that is cut off from one that is broken.
 // The caller closes it, and the stream itself. After gzip there may be zeros
 // where padded says so: tar pads what it writes to a device.
-func decompressed(stream io.Reader, padded bool) (io.ReadCloser, error) {
+func NewReader(stream io.Reader, padded bool) (io.ReadCloser, error) {
 	const longestMagic = 4
 	buffered := bufio.NewReaderSize(stream, 256<<10)
 	start, err := buffered.Peek(longestMagic)
@@ -50,7 +49,7 @@ type unzstd struct{ io.ReadCloser }
 func (u unzstd) Read(p []byte) (int, error) {
 	n, err := u.ReadCloser.Read(p)
 	if errors.Is(err, zstd.ErrMagicMismatch) {
-		err = errTrailing // the first frame's was read before
+		err = ErrTrailing // the first frame's was read before
 	}
 	return n, err
 }
@@ -110,9 +109,19 @@ func (g *gunzip) end() error {
 			return err
 		}
 		if b != 0 || !g.padded {
-			return errTrailing
+			return ErrTrailing
 		}
 	}
+}
+
+// IsPlain says whether a file is not compressed, as far as its start shows.
+func IsPlain(file io.ReaderAt) (bool, error) {
+	start := make([]byte, 4)
+	n, err := file.ReadAt(start, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	return wrappingOf(start[:n]) == plain, nil
 }
 
 // wrapping is what the start of a stream shows.
@@ -135,17 +144,4 @@ func wrappingOf(start []byte) wrapping {
 		return zstandard
 	}
 	return plain
-}
-
-// cancellable is a stream that ends with ctx, whose end a read of standard
-// input that stands still would not see. The caller closes it.
-func cancellable(ctx context.Context, stream io.Reader) io.ReadCloser {
-	r, w := io.Pipe()
-	stop := context.AfterFunc(ctx, func() { w.CloseWithError(context.Cause(ctx)) })
-	go func() {
-		_, err := io.Copy(w, stream)
-		w.CloseWithError(err)
-		stop()
-	}()
-	return r
 }

@@ -1,4 +1,4 @@
-package snapshot
+package archive
 
 import (
 	"bytes"
@@ -12,6 +12,8 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sys/unix"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/inflate"
 )
 
 func TestFIFOWithoutWriterCanBeInterrupted(t *testing.T) {
@@ -21,8 +23,7 @@ func TestFIFOWithoutWriterCanBeInterrupted(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	req := Request{Source: Source{Kind: OCIArchive, Name: name}}
-	if _, err := plainFile(ctx, req, Options{}); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := plainFile(ctx, name, Options{}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("plainFile = %v", err)
 	}
 	// The open that waits is let go on; what it opens is closed again.
@@ -55,7 +56,7 @@ func TestLayoutIsInterrupted(t *testing.T) {
 	if _, err := openInterruptible(ctx, filepath.Join(dir, "fifo")); !errors.Is(err, context.Canceled) {
 		t.Errorf("a FIFO: %v", err)
 	}
-	if _, err := layout(dir).open(t.Context(), "fifo"); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+	if _, err := Layout(dir).open(t.Context(), "fifo"); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("a FIFO in a layout: %v", err)
 	}
 }
@@ -86,9 +87,8 @@ func TestArchiveIsLimited(t *testing.T) {
 	}
 	bomb := encoder.EncodeAll(make([]byte, 1<<20), nil)
 	for limit, fits := range map[int64]bool{0: true, 1 << 20: true, 1<<20 - 1: false} {
-		req := Request{Source: Source{Kind: OCIArchive, Name: "-"}, Stdin: bytes.NewReader(bomb), SpoolDir: t.TempDir()}
-		f, err := plainFile(t.Context(), req, Options{MaxBytes: limit})
-		if fits != (err == nil) || !fits && !errors.Is(err, ErrLimit) {
+		f, err := plainFile(t.Context(), "-", Options{Stdin: bytes.NewReader(bomb), SpoolDir: t.TempDir(), MaxBytes: limit})
+		if fits != (err == nil) || !fits && !errors.Is(err, inflate.ErrLimit) {
 			t.Errorf("MaxBytes %d: %v", limit, err)
 		}
 		if err != nil {

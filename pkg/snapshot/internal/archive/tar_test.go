@@ -1,4 +1,4 @@
-package snapshot
+package archive
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 func TestLinksToLinks(t *testing.T) {
 	body := strings.NewReader("body")
 	for range 20 { // a map's order differs
-		a := &tarArchive{parts: map[string]*io.SectionReader{"file": io.NewSectionReader(body, 0, 4)}}
+		a := &Tar{parts: map[string]*io.SectionReader{"file": io.NewSectionReader(body, 0, 4)}}
 		links := map[string]string{"self": "self", "one": "two", "two": "one", "nowhere": "none"}
 		last := "file"
 		for i := range 9 {

@@ -1,4 +1,4 @@
-package snapshot
+package inflate
 
 import (
 	"bufio"
@@ -18,7 +18,9 @@ type ahead struct {
 	over sync.WaitGroup
 }
 
-func readAhead(stream io.Reader) *ahead {
+// Ahead gives a stream that is read on a goroutine of its own. The caller closes
+// it before the stream itself.
+func Ahead(stream io.Reader) io.ReadCloser {
 	r, w := io.Pipe()
 	a := &ahead{Reader: bufio.NewReaderSize(r, aheadSize), pipe: r}
 	a.over.Go(func() {

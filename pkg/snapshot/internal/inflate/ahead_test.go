@@ -1,4 +1,4 @@
-package snapshot
+package inflate
 
 import (
 	"bytes"
@@ -8,7 +8,7 @@ import (
 	"testing/iotest"
 )
 
-func TestReadAhead(t *testing.T) {
+func TestAhead(t *testing.T) {
 	want := bytes.Repeat([]byte("0123456789"), aheadSize/3)
 	failure := errors.New("the stream breaks")
 	for name, c := range map[string]struct {
@@ -19,7 +19,7 @@ func TestReadAhead(t *testing.T) {
 		"in bits": {iotest.HalfReader(bytes.NewReader(want)), nil},
 		"broken":  {io.MultiReader(bytes.NewReader(want), iotest.ErrReader(failure)), failure},
 	} {
-		a := readAhead(c.stream)
+		a := Ahead(c.stream)
 		got, err := io.ReadAll(a)
 		if !bytes.Equal(got, want) || !errors.Is(err, c.err) {
 			t.Errorf("%s: %d bytes of %d, %v", name, len(got), len(want), err)
@@ -30,11 +30,11 @@ func TestReadAhead(t *testing.T) {
 	}
 }
 
-// TestReadAheadStops closes it while there is more: nobody reads the stream then.
-func TestReadAheadStops(t *testing.T) {
+// TestAheadStops closes it while there is more: nobody reads the stream then.
+func TestAheadStops(t *testing.T) {
 	r := &endless{}
-	a := readAhead(r)
-	if _, err := a.ReadByte(); err != nil {
+	a := Ahead(r)
+	if _, err := io.ReadFull(a, make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
 	if err := a.Close(); err != nil {

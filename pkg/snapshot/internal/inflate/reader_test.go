@@ -1,4 +1,4 @@
-package snapshot
+package inflate
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-func TestDecompressed(t *testing.T) {
+func TestNewReader(t *testing.T) {
 	const text = "what is inside"
 	var zipped bytes.Buffer
 	w := gzip.NewWriter(&zipped)
@@ -44,15 +44,15 @@ func TestDecompressed(t *testing.T) {
 		"zstd":                    {frame, text, nil, false},
 		"zstd, skippable":         {skipped, text, nil, false},
 		"gzip, zeros":             {after(zipped.Bytes(), zeros), text, nil, false},
-		"gzip, zeros, no archive": {after(zipped.Bytes(), zeros), "", errTrailing, true},
-		"gzip, garbage":           {after(zipped.Bytes(), []byte("x")), "", errTrailing, false},
-		"gzip, zeros, garbage":    {after(after(zipped.Bytes(), zeros), []byte("garbage that is long")), "", errTrailing, false},
-		"zstd, garbage":           {after(frame, []byte("garbage")), "", errTrailing, false},
+		"gzip, zeros, no archive": {after(zipped.Bytes(), zeros), "", ErrTrailing, true},
+		"gzip, garbage":           {after(zipped.Bytes(), []byte("x")), "", ErrTrailing, false},
+		"gzip, zeros, garbage":    {after(after(zipped.Bytes(), zeros), []byte("garbage that is long")), "", ErrTrailing, false},
+		"zstd, garbage":           {after(frame, []byte("garbage")), "", ErrTrailing, false},
 		"zstd, wide window":       {wide, "", zstd.ErrWindowSizeExceeded, false},
 		"cut gzip":                {zipped.Bytes()[:zipped.Len()-3], "", io.ErrUnexpectedEOF, false},
 		"cut zstd":                {frame[:len(frame)-3], "", io.ErrUnexpectedEOF, false},
 	} {
-		r, err := decompressed(bytes.NewReader(c.data), !c.strict)
+		r, err := NewReader(bytes.NewReader(c.data), !c.strict)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

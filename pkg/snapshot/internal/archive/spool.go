@@ -1,4 +1,4 @@
-package snapshot
+package archive
 
 import (
 	"context"
@@ -6,14 +6,16 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/inflate"
 )
 
 // plainFile gives an archive as an uncompressed tar that can be read here and
 // there: the file itself, or a copy of what is in it. The caller closes it.
-func plainFile(ctx context.Context, req Request, o Options) (archiveFile, error) {
-	stream, total := req.Stdin, int64(0)
-	if req.Source.Name != "-" {
-		file, err := openInterruptible(ctx, req.Source.Name)
+func plainFile(ctx context.Context, name string, o Options) (archiveFile, error) {
+	stream, total := o.Stdin, int64(0)
+	if name != "-" {
+		file, err := openInterruptible(ctx, name)
 		if err != nil {
 			return archiveFile{}, err
 		}
@@ -21,7 +23,7 @@ func plainFile(ctx context.Context, req Request, o Options) (archiveFile, error)
 		if err != nil {
 			return archiveFile{}, errors.Join(err, file.Close())
 		}
-		if asItIs, err := isPlain(file); err == nil && asItIs && info.Mode().IsRegular() {
+		if asItIs, err := inflate.IsPlain(file); err == nil && asItIs && info.Mode().IsRegular() {
 			return archiveFile{File: file}, nil
 		}
 		defer file.Close()
@@ -29,12 +31,16 @@ func plainFile(ctx context.Context, req Request, o Options) (archiveFile, error)
 	}
 	interruptible := cancellable(ctx, stream)
 	defer interruptible.Close()
-	inflated, err := decompressed(watchReading(interruptible, o.Progress, total), true)
+	watched := io.Reader(interruptible)
+	if o.Watch != nil {
+		watched = o.Watch(interruptible, total)
+	}
+	inflated, err := inflate.NewReader(watched, true)
 	if err != nil {
 		return archiveFile{}, err
 	}
 	defer inflated.Close()
-	return spooled(&limited{r: inflated, quota: newQuota(o.MaxBytes)}, req.SpoolDir)
+	return spooled(inflate.NewQuota(o.MaxBytes).Limit(inflated), o.SpoolDir)
 }
 
 // openInterruptible opens a file that may be a FIFO: opening one waits for its
@@ -61,16 +67,6 @@ func openInterruptible(ctx context.Context, name string) (*os.File, error) {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-}
-
-// isPlain says whether a file is not compressed, as far as its start shows.
-func isPlain(file io.ReaderAt) (bool, error) {
-	start := make([]byte, 4)
-	n, err := file.ReadAt(start, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return false, err
-	}
-	return wrappingOf(start[:n]) == plain, nil
 }
 
 // archiveFile is an archive that can be read here and there.
@@ -136,4 +132,17 @@ func withoutPath(err error) error {
 		return path.Err
 	}
 	return err
+}
+
+// cancellable is a stream that ends with ctx, whose end a read of standard
+// input that stands still would not see. The caller closes it.
+func cancellable(ctx context.Context, stream io.Reader) io.ReadCloser {
+	r, w := io.Pipe()
+	stop := context.AfterFunc(ctx, func() { w.CloseWithError(context.Cause(ctx)) })
+	go func() {
+		_, err := io.Copy(w, stream)
+		w.CloseWithError(err)
+		stop()
+	}()
+	return r
 }

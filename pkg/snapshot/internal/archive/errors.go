@@ -1,0 +1,49 @@
+package archive
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"github.com/containerd/errdefs"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/inflate"
+)
+
+// SpoolError says why an archive could not be written out to a temporary file
+// in Dir, or read from it.
+type SpoolError struct {
+	Dir string
+	Err error
+}
+
+func (e *SpoolError) Error() string {
+	return fmt.Sprintf("writing a spool file in %q: %v", e.Dir, e.Err)
+}
+
+func (e *SpoolError) Unwrap() error { return e.Err }
+
+// Explain says in the words of an archive what tar and content readers say
+// in theirs.
+func Explain(err error) error {
+	var path *fs.PathError
+	switch {
+	case errors.As(err, &path):
+		return path.Err
+	case errors.Is(err, tar.ErrHeader):
+		return fmt.Errorf("it is no image archive: %w", err)
+	case errors.Is(err, inflate.ErrLimit), errors.Is(err, inflate.ErrTrailing):
+		return err
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("it is cut off: %w", err)
+	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader), errors.Is(err, zstd.ErrCRCMismatch):
+		return fmt.Errorf("its compression is damaged: %w", err)
+	case errdefs.IsNotFound(err):
+		return fmt.Errorf("it is incomplete or damaged: %w", err)
+	}
+	return err
+}

@@ -1,0 +1,93 @@
+package archive
+
+import (
+	"slices"
+
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/platforms"
+	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// Referenced gives the manifests of an archive's index that the reference
+// names: all of them where it is empty and the archive holds one image only. An
+// image of many platforms may stand there as many manifests of one name. Where
+// no manifest is named, or several images are, it gives none. names are what the
+// archive's images may be asked for by.
+func Referenced(index ispec.Index, ref string) (found []ispec.Descriptor, names []string) {
+	byName := make(map[string][]ispec.Descriptor)
+	for _, m := range index.Manifests {
+		for _, name := range namesOf(m) {
+			if byName[name] == nil {
+				names = append(names, name)
+			}
+			byName[name] = append(byName[name], m)
+		}
+	}
+	if ref == "" && !several(index.Manifests) {
+		return index.Manifests, names
+	}
+	if ref != "" {
+		for _, spelling := range spellings(ref) {
+			if byName[spelling] != nil {
+				return byName[spelling], names
+			}
+		}
+	}
+	return nil, names
+}
+
+// spellings gives a reference as it was typed, and as docker would write it.
+func spellings(ref string) []string {
+	all := []string{ref}
+	if named, err := reference.ParseDockerRef(ref); err == nil && named.String() != ref {
+		all = append(all, named.String())
+	}
+	return all
+}
+
+// namesOf gives the names by which a manifest of an archive may be asked for;
+// one that has none goes by its digest.
+func namesOf(m ispec.Descriptor) []string {
+	if names := annotated(m); len(names) > 0 {
+		return names
+	}
+	return []string{m.Digest.String()}
+}
+
+// annotated gives the whole name, which containerd and docker write, and the
+// reference, which may be the tag alone (image-spec, annotations.md).
+func annotated(m ispec.Descriptor) []string {
+	var names []string
+	for _, key := range []string{images.AnnotationImageName, ispec.AnnotationRefName} {
+		name := m.Annotations[key]
+		if name != "" && (len(names) == 0 || names[0] != name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// several says whether manifests are of more than one image. One image under
+// two names is one; manifests for different platforms under one name, or
+// under none, are one.
+func several(manifests []ispec.Descriptor) bool {
+	byPlatform := make(map[string]digest.Digest)
+	for _, m := range manifests {
+		first := manifests[0]
+		if m.Digest == first.Digest {
+			continue
+		}
+		if m.Platform == nil || first.Platform == nil || !slices.Equal(annotated(m), annotated(first)) {
+			return true
+		}
+		byPlatform[platforms.Format(*first.Platform)] = first.Digest
+		key := platforms.Format(*m.Platform)
+		if other, found := byPlatform[key]; found && other != m.Digest {
+			return true
+		}
+		byPlatform[key] = m.Digest
+	}
+	return false
+}

@@ -1,0 +1,57 @@
+package archive
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/opencontainers/go-digest"
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// member is a manifest of an archive's index.
+func member(content, name, ref, architecture string) ispec.Descriptor {
+	d := ispec.Descriptor{Digest: digest.FromString(content), Annotations: map[string]string{}}
+	if name != "" {
+		d.Annotations[images.AnnotationImageName] = name
+	}
+	if ref != "" {
+		d.Annotations[ispec.AnnotationRefName] = ref
+	}
+	if architecture != "" {
+		d.Platform = &ispec.Platform{OS: "linux", Architecture: architecture}
+	}
+	return d
+}
+
+func TestReferenced(t *testing.T) {
+	const a, b = "docker.io/library/a:1", "example.com/b:1"
+	digestOf := func(content string) string { return digest.FromString(content).String() }
+	for _, c := range []struct {
+		name string
+		has  []ispec.Descriptor
+		ref  string
+		// want is how many manifests are chosen, list what there is where none is.
+		want int
+		list string
+	}{
+		{"one", []ispec.Descriptor{member("x", a, "1", "")}, "", 1, ""},
+		{"one without a name", []ispec.Descriptor{member("x", "", "", "")}, "", 1, ""},
+		{"whole name", []ispec.Descriptor{member("x", a, "1", ""), member("y", b, "1", "")}, a, 1, ""},
+		{"short name", []ispec.Descriptor{member("x", a, "1", ""), member("y", b, "1", "")}, "a:1", 1, ""},
+		{"tag", []ispec.Descriptor{member("x", a, "one", ""), member("y", b, "two", "")}, "two", 1, ""},
+		{"no such name", []ispec.Descriptor{member("x", a, "one", "")}, "none", 0, a + ", one"},
+		{"several", []ispec.Descriptor{member("x", a, "", ""), member("y", b, "", "")}, "", 0, a + ", " + b},
+		{"two names of one", []ispec.Descriptor{member("x", a, "", ""), member("x", b, "", "")}, "", 2, ""},
+		{"platforms of one", []ispec.Descriptor{member("x", a, "", "amd64"), member("y", a, "", "arm64")}, "", 2, ""},
+		{"platforms without a name", []ispec.Descriptor{member("x", "", "", "amd64"), member("y", "", "", "arm64")}, "", 2, ""},
+		{"one platform twice", []ispec.Descriptor{member("x", a, "", "amd64"), member("y", a, "", "amd64")}, "", 0, a},
+		{"several without a name", []ispec.Descriptor{member("x", "", "", "amd64"), member("y", "", "", "amd64")}, "", 0, digestOf("x") + ", " + digestOf("y")},
+		{"digest", []ispec.Descriptor{member("x", "", "", "amd64"), member("y", "", "", "amd64")}, digestOf("y"), 1, ""},
+	} {
+		got, names := Referenced(ispec.Index{Manifests: c.has}, c.ref)
+		if len(got) != c.want || c.list != "" && strings.Join(names, ", ") != c.list {
+			t.Errorf("%s: %d manifests of %v, want %d of %s", c.name, len(got), names, c.want, c.list)
+		}
+	}
+}
