@@ -3,6 +3,7 @@ package integration_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -78,33 +79,46 @@ func TestDocs(t *testing.T) {
 	}
 }
 
-// TestDocsCode finds the Go code of the pages in the examples, which go test
-// runs or at least builds.
+// TestDocsCode finds the Go code of the page about the library in the examples,
+// which go test runs or at least builds, and the names that it has in the
+// packages.
 func TestDocsCode(t *testing.T) {
-	var examples strings.Builder
-	files, err := filepath.Glob("../pkg/*/example*_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		examples.Write(text)
-	}
 	page, err := os.ReadFile("../docs/library.md")
 	if err != nil {
 		t.Fatal(err)
 	}
+	examples := sourcesOf(t, "../pkg/*/example*_test.go")
 	blocks := strings.Split(string(page), "```go\n")[1:]
 	if len(blocks) == 0 {
 		t.Error("docs/library.md has no code: this test finds none")
 	}
 	for _, block := range blocks {
 		code, _, _ := strings.Cut(block, "```")
-		if !strings.Contains(examples.String(), code) {
+		if !strings.Contains(examples, code) {
 			t.Errorf("no example has this code of docs/library.md:\n%s", code)
 		}
 	}
+	for _, m := range regexp.MustCompile(`\b(export|layers|ocispec|snapshot)\.([A-Z]\w*)`).FindAllStringSubmatch(string(page), -1) {
+		declared := regexp.MustCompile(`(?m)^(func|type|var|const|\t) ?` + m[2] + `\b`)
+		if !declared.MatchString(sourcesOf(t, "../pkg/"+m[1]+"/*.go")) {
+			t.Errorf("docs/library.md has %s, and the package has not", m[0])
+		}
+	}
+}
+
+func sourcesOf(t *testing.T, pattern string) string {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(text)
+	}
+	return all.String()
 }
