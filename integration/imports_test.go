@@ -25,9 +25,10 @@ func TestImports(t *testing.T) {
 		"pkg/snapshot":   {module + "/pkg/export", module + "/pkg/ocispec", module + "/pkg/layers"},
 		"pkg/layers":     {containerd, grpc, module + "/pkg/snapshot", module + "/pkg/ocispec"},
 
-		"pkg/snapshot/internal/archive": {client, grpc, module + "/pkg/snapshot/internal/rootfs"},
-		"pkg/snapshot/internal/inflate": {containerd, grpc, module},
-		"pkg/snapshot/internal/rootfs":  {client, grpc, module},
+		"pkg/snapshot/internal/archive":  {client, grpc, module + "/pkg/export", module + "/pkg/layers", module + "/pkg/ocispec"},
+		"pkg/snapshot/internal/inflate":  {containerd, grpc, module},
+		"pkg/snapshot/internal/registry": {client, grpc, module},
+		"pkg/snapshot/internal/rootfs":   {client, grpc, module},
 	} {
 		if len(all[pkg]) == 0 {
 			t.Errorf("there is no package %q any more", pkg)

@@ -5,6 +5,8 @@ import (
 
 	"github.com/containerd/log"
 	"github.com/sirupsen/logrus"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/registry"
 )
 
 // LogTo sends what containerd's libraries log to w, all of it, or nowhere
@@ -17,7 +19,7 @@ func LogTo(w io.Writer) error {
 	}
 	log.L.Logger.SetOutput(w)
 	hooks := make(logrus.LevelHooks)
-	hooks.Add(newDiscreet())
+	hooks.Add(registry.NewDiscreet())
 	log.L.Logger.ReplaceHooks(hooks)
 	return log.SetLevel("debug")
 }

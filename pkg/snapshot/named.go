@@ -10,6 +10,8 @@ import (
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/errdefs"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/registry"
 )
 
 // Pull says when an image is fetched from its registry.
@@ -130,10 +132,10 @@ func (s *Store) pull(ctx context.Context, sess *session, req Request, want wante
 
 // fetchDocuments fetches an image's manifest and config into the store, and
 // gives its registry beside.
-func (s *Store) fetchDocuments(ctx context.Context, sess *session, req Request, want wanted) (*Image, *remote, error) {
+func (s *Store) fetchDocuments(ctx context.Context, sess *session, req Request, want wanted) (*Image, *registry.Remote, error) {
 	store := sess.client.ContentStore()
-	remote := req.Registry.remote(ctx, s.opts.Notify)
-	target, err := remote.documents(ctx, store, req.Source.Name, want)
+	remote := registry.Config(req.Registry).Remote(ctx, s.opts.Notify)
+	target, err := remote.Documents(ctx, store, req.Source.Name, want.match)
 	if err != nil {
 		return nil, nil, failed(ctx, remote, store, &PullError{Image: req.Source.Name, Err: err})
 	}
@@ -147,11 +149,11 @@ func (s *Store) fetchDocuments(ctx context.Context, sess *session, req Request, 
 
 // failed tidies up after a pull and gives its error, or the reason for which
 // ctx ended.
-func failed(ctx context.Context, remote *remote, store content.Store, err *PullError) error {
+func failed(ctx context.Context, remote *registry.Remote, store content.Store, err *PullError) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if tidying := remote.discardDamaged(ctx, store); tidying != nil {
+	if tidying := remote.DiscardDamaged(ctx, store); tidying != nil {
 		return errors.Join(err, tidying)
 	}
 	return err

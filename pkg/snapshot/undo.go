@@ -59,8 +59,10 @@ func (v *View) undo(ctx context.Context, sess *session, failed bool) error {
 		if !told {
 			v.store.opts.Notify(fmt.Sprintf("waiting up to %s for %s, to remove %q there", undoTimeout, v.store.opts.Location, v.Key))
 		}
-		if sleep(ctx, undoPoll) != nil {
+		select {
+		case <-ctx.Done():
 			return &UndoError{Key: v.Key, Err: errNoAnswer}
+		case <-time.After(undoPoll):
 		}
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"github.com/containerd/containerd/v2/core/remotes/docker"
 	remoteerrors "github.com/containerd/containerd/v2/core/remotes/errors"
 	"github.com/containerd/errdefs"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/registry"
 )
 
 func TestPullError(t *testing.T) {
@@ -34,9 +36,9 @@ func TestPullError(t *testing.T) {
 		{status(401), PullDenied, "401 Unauthorized", false},
 		{status(403), PullDenied, "403 Forbidden", false},
 		{fmt.Errorf("%w: no basic auth credentials", docker.ErrInvalidAuthorization), PullDenied, "without a user", false},
-		{fmt.Errorf("%w: %w", errAbsent, errdefs.ErrNotFound), PullAbsent, "no such image", true},
-		{request(&busyError{code: 429, after: 1e9}), PullLimited, "429 Too Many Requests, for another 1s", false},
-		{request(&busyError{code: 503}), PullBroken, "503 Service Unavailable", false},
+		{fmt.Errorf("%w: %w", registry.ErrAbsent, errdefs.ErrNotFound), PullAbsent, "no such image", true},
+		{request(&registry.BusyError{Code: 429, After: 1e9}), PullLimited, "429 Too Many Requests, for another 1s", false},
+		{request(&registry.BusyError{Code: 503}), PullBroken, "503 Service Unavailable", false},
 		{status(500), PullBroken, "500 Internal Server Error", false},
 		{request(dial), PullUnreachable, "example.com: dial tcp: connection refused", false},
 		{request(&net.DNSError{Err: "no such host", Name: "example.com"}), PullUnreachable, "no such host", false},
@@ -45,7 +47,7 @@ func TestPullError(t *testing.T) {
 		{wrong, PullDamaged, "digest sha256:a, expected sha256:b", false},
 		{errors.New("rpc error: read past expected size 7"), PullDamaged, "read past expected size 7", false},
 		{fmt.Errorf("could not fetch content descriptor sha256:a (x) from remote: %w", errdefs.ErrNotFound), PullIncomplete, "sha256:a", false},
-		{fmt.Errorf("%w: %w", errCut, syscall.ECONNRESET), PullCut, "cut again and again", false},
+		{fmt.Errorf("%w: %w", registry.ErrCut, syscall.ECONNRESET), PullCut, "cut again and again", false},
 		{errors.New("anything"), 0, "anything", false},
 	} {
 		e := &PullError{Image: "a", Err: c.err}

@@ -1,4 +1,4 @@
-package snapshot
+package registry
 
 import (
 	"bytes"
@@ -20,7 +20,7 @@ import (
 func fetched(t *testing.T, server *httptest.Server, p *patience, desc ispec.Descriptor) ([]byte, error) {
 	t.Helper()
 	host := strings.TrimPrefix(server.URL, "http://")
-	resolver := docker.NewResolver(docker.ResolverOptions{Hosts: Registry{PlainHTTP: true}.hosts(t.Context(), p)})
+	resolver := docker.NewResolver(docker.ResolverOptions{Hosts: Config{PlainHTTP: true}.hosts(t.Context(), p)})
 	fetcher, err := resolver.Fetcher(t.Context(), host+"/a:1")
 	if err != nil {
 		t.Fatal(err)

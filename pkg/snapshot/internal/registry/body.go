@@ -1,19 +1,11 @@
-package snapshot
+package registry
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"time"
-)
-
-var (
-	// errCut says that a connection ended too early.
-	errCut = errors.New("the connection was cut")
-	// errIdle says that a registry said nothing for too long.
-	errIdle = errors.New("no answer")
 )
 
 // watched makes a request whose answer may not stand still, neither before it

@@ -14,6 +14,8 @@ import (
 	"github.com/containerd/containerd/v2/core/remotes/docker"
 	remoteerrors "github.com/containerd/containerd/v2/core/remotes/errors"
 	"github.com/containerd/errdefs"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/registry"
 )
 
 // PullReason is why a pull failed, as far as it helps to know what to do.
@@ -64,21 +66,17 @@ func (e *PullError) Unwrap() []error {
 	return []error{e.Err}
 }
 
-// errAbsent tells a name that the registry does not have from a part of an
-// image that it should have.
-var errAbsent = errors.New("no such image")
-
 // Reason tells the kinds of failure apart.
 func (e *PullError) Reason() PullReason {
-	var busy *busyError
+	var busy *registry.BusyError
 	var network *net.OpError
 	var dns *net.DNSError
 	switch {
 	case errors.Is(e.Err, docker.ErrInvalidAuthorization), e.status() == http.StatusUnauthorized, e.status() == http.StatusForbidden:
 		return PullDenied
-	case errors.Is(e.Err, errAbsent):
+	case errors.Is(e.Err, registry.ErrAbsent):
 		return PullAbsent
-	case errors.As(e.Err, &busy) && busy.code == http.StatusTooManyRequests:
+	case errors.As(e.Err, &busy) && busy.Code == http.StatusTooManyRequests:
 		return PullLimited
 	case busy != nil, e.status() >= http.StatusInternalServerError:
 		return PullBroken
@@ -90,7 +88,7 @@ func (e *PullError) Reason() PullReason {
 		return PullDamaged
 	case lacking(e.Err) != "":
 		return PullIncomplete
-	case errors.Is(e.Err, errCut), errors.Is(e.Err, io.ErrUnexpectedEOF):
+	case errors.Is(e.Err, registry.ErrCut), errors.Is(e.Err, io.ErrUnexpectedEOF):
 		return PullCut
 	case errors.As(e.Err, &dns), errors.As(e.Err, &network):
 		return PullUnreachable
@@ -117,9 +115,9 @@ func (e *PullError) cause() string {
 	case PullAbsent:
 		return "the registry has no such image"
 	case PullLimited, PullBroken:
-		var busy *busyError
+		var busy *registry.BusyError
 		if !errors.As(e.Err, &busy) {
-			busy = &busyError{code: e.status()}
+			busy = &registry.BusyError{Code: e.status()}
 		}
 		return fmt.Sprintf("the registry refuses requests (%v)", busy)
 	case PullPlainHTTP:

@@ -1,4 +1,4 @@
-package snapshot
+package registry
 
 import (
 	"context"
@@ -15,13 +15,13 @@ type credentialFunc func(host string) (user, password string, err error)
 // knownCredentials finds what to log in with. The secrets never leave it but
 // to the host that asks.
 type knownCredentials struct {
-	registry Registry
+	config Config
 	// docker looks a host up in docker's config.json and its helpers.
 	docker credentialFunc
 }
 
-func newCredentials(ctx context.Context, r Registry) knownCredentials {
-	return knownCredentials{registry: r, docker: func(host string) (string, string, error) {
+func newCredentials(ctx context.Context, c Config) knownCredentials {
+	return knownCredentials{config: c, docker: func(host string) (string, string, error) {
 		return fromDocker(ctx, host)
 	}}
 }
@@ -29,8 +29,8 @@ func newCredentials(ctx context.Context, r Registry) knownCredentials {
 // forHost gives the credentials for a host: own says that it is the registry
 // itself, not a mirror, which is none of the given user's business.
 func (k knownCredentials) forHost(own bool) credentialFunc {
-	if own && k.registry.User != "" {
-		return func(string) (string, string, error) { return k.registry.User, k.registry.Password, nil }
+	if own && k.config.User != "" {
+		return func(string) (string, string, error) { return k.config.User, k.config.Password, nil }
 	}
 	return k.docker
 }

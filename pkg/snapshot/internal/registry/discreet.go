@@ -1,4 +1,4 @@
-package snapshot
+package registry
 
 import (
 	"fmt"
@@ -9,13 +9,14 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// discreet is a hook of containerd's logger that takes out what is as good as
+// discreet is what NewDiscreet gives.
+type discreet struct{ query *regexp.Regexp }
+
+// NewDiscreet gives a hook of containerd's logger that takes out what is as good as
 // a password: headers, which hosts.toml may set to tokens, and what follows
 // the "?" of an address, which a registry signs when it redirects. containerd
 // leaves out the Authorization header alone.
-type discreet struct{ query *regexp.Regexp }
-
-func newDiscreet() discreet {
+func NewDiscreet() logrus.Hook {
 	return discreet{query: regexp.MustCompile(`(https?://[^\s"?]+\?)[^\s"]+`)}
 }
 

@@ -1,4 +1,4 @@
-package snapshot
+package registry
 
 import (
 	"context"
@@ -27,20 +27,6 @@ const (
 	// answer: a cache may have to fetch a blob first.
 	maxIdle = time.Minute
 )
-
-// busyError says that a registry went on refusing requests for now.
-type busyError struct {
-	code int
-	// after is how long the registry asks to wait, 0 where it does not say.
-	after time.Duration
-}
-
-func (e *busyError) Error() string {
-	if e.after > 0 {
-		return fmt.Sprintf("%d %s, for another %s", e.code, http.StatusText(e.code), e.after)
-	}
-	return fmt.Sprintf("%d %s", e.code, http.StatusText(e.code))
-}
 
 // retrying makes requests again that a registry refuses for now, or whose
 // connection breaks, with growing waits; and lets whoever reads a body that
@@ -96,9 +82,9 @@ func (t *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 			}
 		}
 		delay := backoff
-		var busy *busyError
-		if errors.As(cause, &busy) && busy.after > 0 {
-			delay = busy.after
+		var busy *BusyError
+		if errors.As(cause, &busy) && busy.After > 0 {
+			delay = busy.After
 		}
 		next, again := repeated(req)
 		if try == t.tries || !again || !t.affords(delay) {
@@ -127,13 +113,13 @@ func (p *patience) affords(delay time.Duration) bool {
 func passing(resp *http.Response, err error) error {
 	switch {
 	case errors.Is(err, errIdle), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("%w: %w", errCut, err)
+		return fmt.Errorf("%w: %w", ErrCut, err)
 	case err != nil:
 		return nil
 	}
 	switch resp.StatusCode {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return &busyError{code: resp.StatusCode, after: retryAfter(resp.Header.Get("Retry-After"))}
+		return &BusyError{Code: resp.StatusCode, After: retryAfter(resp.Header.Get("Retry-After"))}
 	}
 	return nil
 }
