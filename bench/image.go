@@ -63,10 +63,19 @@ func (b *bench) mountView(ctx context.Context, name, chain string) (variables []
 		}
 	}
 	key := fmt.Sprintf("bench-%s-%d", name, os.Getpid())
-	options, err := b.must(ctx, fmt.Sprintf(`ctr snapshots view %s %s >/dev/null
-		ctr snapshots mounts %s %s | sed -n 's/^mount -t overlay overlay .* -o //p' `, key, chain, mounted, key))
+	// What no image and no lease refers to may be collected: the label keeps it,
+	// and a collection before that makes it again.
+	script := fmt.Sprintf(`for try in 1 2 3; do
+			ctr snapshots view %[1]s %[2]s >/dev/null; ctr snapshots label %[1]s containerd.io/gc.root=bench >/dev/null && break
+		done
+		ctr snapshots mounts %[3]s %[1]s`, key, chain, mounted)
+	line, err := b.must(ctx, script)
 	if err != nil {
 		return nil, nil, err
+	}
+	_, options, found := strings.Cut(line, " -o ")
+	if !found {
+		return nil, nil, fmt.Errorf("mounting a view of %s: containerd says %q, want an overlay", name, line)
 	}
 	variables = []string{"NAME=" + name, "REF=localhost/bench:" + name, "MOUNTED=" + mounted, "FRESH=" + fresh, "OPTIONS=" + options}
 	if _, err := b.must(ctx, "mount -t overlay -o $OPTIONS overlay $MOUNTED", variables...); err != nil {

@@ -26,6 +26,7 @@ type inPlace struct {
 }
 
 func newInPlace(ctx context.Context, file *os.File, name string, opened bool) *inPlace {
+	enlargePipe(file)
 	return &inPlace{
 		file: file, name: name, opened: opened,
 		stop: ctx.Done(), why: func() error { return context.Cause(ctx) },
