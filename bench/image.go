@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -40,7 +41,7 @@ func (b *bench) openImage(ctx context.Context, name string) (_ *image, done func
 		return nil, nil, err
 	}
 	i := &image{name: name, whole: filepath.Join(b.scratch, "whole.tar"), loaded: make(map[string]error)}
-	i.variables = append(variables, "ARCHIVE="+archive, "WHOLE="+i.whole, "LAYOUT="+filepath.Join(b.cache, "layout-"+name))
+	i.variables = slices.Concat(variables, []string{"ARCHIVE=" + archive, "WHOLE=" + i.whole, "LAYOUT=" + filepath.Join(b.cache, "layout-"+name)})
 	if _, err := b.must(ctx, export+"-o $WHOLE $REF", i.variables...); err != nil {
 		unmount()
 		return nil, nil, err

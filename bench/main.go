@@ -54,7 +54,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(b.scratch)
+	defer func() { _ = os.RemoveAll(b.scratch) }() // it lies on tmpfs
 	stop, err := b.startContainerd(ctx)
 	if err != nil {
 		return err

@@ -140,8 +140,11 @@ func measured(t *testing.T, args ...string) (outcome, int64) {
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("starting %q: %v", program, err)
 	}
-	ended := make(chan error)
-	go func() { ended <- cmd.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // the exit status is in ProcessState
+		close(ended)
+	}()
 	// getrusage(2) would give the most of this process, which it was forked from.
 	for most := int64(0); ; {
 		select {

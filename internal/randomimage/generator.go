@@ -36,7 +36,7 @@ func New(seed uint64, r Rules) []Layer { return From(rand.NewPCG(seed, r.stream(
 
 // From is New with the choices of another source.
 func From(choices rand.Source, r Rules) []Layer {
-	g := &generator{Rand: rand.New(choices), Rules: r, opaque: map[string]bool{}}
+	g := &generator{Rand: rand.New(choices), Rules: r, opaque: map[string]bool{}} //nolint:gosec // G404: a seed gives its image again
 	var layers []Layer
 	for range 1 + g.IntN(maxLayers) {
 		g.addLayer()
