@@ -18,8 +18,8 @@ var ErrNotFound = errors.New("not found")
 // ErrNeedsLinux says that a root can be mounted on Linux only.
 var ErrNeedsLinux = rootfs.ErrNeedsLinux
 
-// DefaultMaxBytes is more than any image that people run; a few KiB of zstd can
-// inflate to more than any disk holds.
+// DefaultMaxBytes, 128 GiB, is more than any image that people run; a few KiB of
+// zstd can inflate to more than any disk holds.
 const DefaultMaxBytes = inflate.DefaultMaxBytes
 
 // ErrLimit is an archive or an image beyond Options.MaxBytes.
