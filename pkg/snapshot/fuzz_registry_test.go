@@ -1,0 +1,77 @@
+package snapshot
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// FuzzSource holds that a SOURCE is refused in one line, or is one that says
+// what it is and reads the same again.
+func FuzzSource(f *testing.F) {
+	for _, text := range []string{"alpine", "a/b:1@sha256:" + strings.Repeat("a", 64), "oci:/a:b", "docker-archive:-", "pod:ns/pod/c", "container:", "snapshot:sha256:1"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		source, err := ParseSource(text)
+		if err != nil {
+			return
+		}
+		if source.Name == "" {
+			t.Errorf("ParseSource(%q) has no name: %+v", text, source)
+		}
+		if source.Kind != ImageName {
+			return
+		}
+		if again, err := ParseSource(source.Name); err != nil || again.Name != source.Name {
+			t.Errorf("ParseSource(%q) gives %q, and of that %q, %v", text, source.Name, again.Name, err)
+		}
+	})
+}
+
+// FuzzHosts reads any hosts.toml: an error, or hosts to ask.
+func FuzzHosts(f *testing.F) {
+	f.Add("server = \"https://a\"\n[host.\"http://b:5000\"]\ncapabilities = [\"pull\", \"resolve\"]\nskip_verify = true\n")
+	f.Add("server = \"a\"\nca = [\"x.pem\"]\n[host.\"b\".header]\nx = [\"1\"]\n")
+	f.Add("[host.\"https://b\"]\nclient = [[\"a\", \"b\"]]\noverride_path = true\n")
+	dir := f.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "example.com"), 0o700); err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, toml string) {
+		if err := os.WriteFile(filepath.Join(dir, "example.com", "hosts.toml"), []byte(toml), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		hosts, err := Registry{HostsDir: dir}.hosts(t.Context(), newPatience(func(string) {}))("example.com")
+		if err == nil && len(hosts) == 0 {
+			t.Error("no error, and no host to ask")
+		}
+		for _, h := range hosts {
+			if h.Host == "" || h.Client == nil || h.Scheme == "" {
+				t.Errorf("a host that cannot be asked: %+v", h)
+			}
+		}
+	})
+}
+
+// FuzzDockerConfig reads any config.json of docker's: an error that does not
+// quote what may be a secret, or credentials. No helper is to be found.
+func FuzzDockerConfig(f *testing.F) {
+	f.Add(`{"auths":{"example.com":{"auth":"dTpw"}}}`)
+	f.Add(`{"auths":{"https://example.com/v1/":{"identitytoken":"t"}}}`)
+	f.Add(`{"credsStore":"none","credHelpers":{"example.com":"../../bin/sh"}}`)
+	f.Add(`{"auths":{"example.com":{"registrytoken":"t","username":"u","password":"p"}}}`)
+	dir := f.TempDir()
+	f.Setenv("DOCKER_CONFIG", dir)
+	f.Setenv("PATH", dir)
+	f.Fuzz(func(t *testing.T, text string) {
+		if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		user, password, err := fromDocker(t.Context(), "example.com")
+		if err != nil && (user != "" || password != "") {
+			t.Errorf("an error and credentials: %v", err)
+		}
+	})
+}
