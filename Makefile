@@ -42,6 +42,12 @@ SEED ?= 0
 test-random: deps tools ## Compare COUNT (3000) random images from SEED (0) on: by view, by layers, by umoci (root)
 	@set -o pipefail; cd integration && RANDOM_COUNT=$(COUNT) RANDOM_SEED=$(SEED) go test -timeout 2h -v -run '^TestRandomImages$$' . | grep -v '^ *\(=== \|--- PASS\)'
 
+SOAK ?= 500
+
+.PHONY: soak
+soak: deps tools ## End runs SOAK (500) times for each signal and store, and fail all their system calls (root)
+	@set -o pipefail; cd integration && SOAK=$(SOAK) go test -timeout 4h -v -run '^(TestDeath|TestSystemCalls|TestTimeout)$$' . | grep -v '^ *\(=== \|--- PASS\)'
+
 .PHONY: deps
 deps:
 	@integration/install-deps

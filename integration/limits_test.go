@@ -148,7 +148,7 @@ func measured(t *testing.T, args ...string) (outcome, int64) {
 	// getrusage(2) would give the most of this process, which it was forked from.
 	for most := int64(0); ; {
 		select {
-		case <-ended:
+		case <-ended: //nolint:errcheck // it was killed
 			return outcome{cmd.ProcessState.ExitCode(), stdout.Bytes(), stderr.String()}, most
 		case <-time.After(10 * time.Millisecond):
 			most = max(most, residentMost(cmd.Process.Pid))
