@@ -36,6 +36,15 @@ func TestDocumentCanBeGivenUp(t *testing.T) {
 		if data, err := Document(ctx, place); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%s: Document = %q, %v", name, data, err)
 		}
+		if writes {
+			continue
+		}
+		// A writer lets go on the open that waits.
+		if w, err := os.OpenFile(place, os.O_WRONLY, 0); err != nil {
+			t.Error(err)
+		} else if err := w.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -56,6 +56,12 @@ func TestLayoutIsInterrupted(t *testing.T) {
 	if _, err := openInterruptible(ctx, filepath.Join(dir, "fifo")); !errors.Is(err, context.Canceled) {
 		t.Errorf("a FIFO: %v", err)
 	}
+	// A writer lets go on the open that waits.
+	if w, err := os.OpenFile(filepath.Join(dir, "fifo"), os.O_WRONLY, 0); err != nil {
+		t.Error(err)
+	} else if err := w.Close(); err != nil {
+		t.Error(err)
+	}
 	if _, err := Layout(dir).open(t.Context(), "fifo"); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("a FIFO in a layout: %v", err)
 	}
