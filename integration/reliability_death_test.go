@@ -3,6 +3,8 @@ package integration_test
 import (
 	"bytes"
 	"math/rand/v2"
+	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -135,6 +137,11 @@ func (m *mortal) run(t *testing.T, verb string, args ...string) outcome {
 
 // die ends runs until enough of them did not end by themselves.
 func (m *mortal) die(t *testing.T, sig syscall.Signal, out outputDir) {
+	// A shell has what it runs in the background ignore SIGINT, and so would
+	// the runs; what this process catches they do not inherit.
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, sig)
+	defer signal.Stop(caught)
 	random := seeded(t)
 	whole := map[string]time.Duration{}
 	died := map[string]int{}
@@ -152,7 +159,9 @@ func (m *mortal) die(t *testing.T, sig syscall.Signal, out outputDir) {
 			after := time.Duration(random.Int64N(int64(whole[c.name])))
 			if m.interrupt(t, i, sig, after, out) {
 				died[c.name]++
-				n++
+				if n++; n%50 == 0 {
+					t.Logf("%s: %v so far", sig, died)
+				}
 			}
 			if t.Failed() {
 				t.Errorf("it was %s after %s of the course %q", sig, after, c.name)
@@ -184,7 +193,7 @@ func (m *mortal) interrupt(t *testing.T, i invocation, sig syscall.Signal, after
 	// Before the binary listens to signals, they end it as they end any.
 	died := status.Signaled() && status.Signal() == sig || status.ExitStatus() == 128+int(sig)
 	if !died && status != 0 {
-		t.Errorf("exit status %d (%v)", status.ExitStatus(), cmd.ProcessState)
+		t.Errorf("exit status %d (%v)\n%s", status.ExitStatus(), cmd.ProcessState, &stderr)
 	}
 	out.check(t, !died, !died || sig == syscall.SIGKILL)
 	if lines := errorLines(stderr.String()); status.Exited() && died && len(lines) != 1 {

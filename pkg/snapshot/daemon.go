@@ -36,7 +36,7 @@ type daemon struct {
 // answer: containerd's client alone succeeds on a dead socket.
 func dial(ctx context.Context, address string) (*daemon, error) {
 	if err := knock(ctx, address); err != nil {
-		return nil, &SocketError{Address: address, Err: err}
+		return nil, &SocketError{Address: address, Err: unanswered(ctx, err)}
 	}
 	client, err := containerd.New(address, containerd.WithExtraDialOpts([]grpc.DialOption{grpc.WithContextDialer(dialWhole)}))
 	if err != nil {
