@@ -19,7 +19,7 @@ func TestDocsNameTests(t *testing.T) {
 		doc = append(doc, text...)
 	}
 	var sources []byte
-	for _, pattern := range []string{"*_test.go", "../pkg/*/*_test.go"} {
+	for _, pattern := range []string{"*_test.go", "../pkg/*/*_test.go", "../pkg/*/internal/*/*_test.go"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
