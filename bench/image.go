@@ -27,14 +27,15 @@ func (b *bench) openImage(ctx context.Context, name string) (_ *image, done func
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err := b.must(ctx, "ctr images ls -q | grep -qx localhost/bench:"+name); err != nil {
-		if _, err := b.must(ctx, "ctr images import "+archive); err != nil {
-			return nil, nil, err
-		}
-	}
 	chain, err := chainID(ctx, b, archive)
 	if err != nil {
 		return nil, nil, err
+	}
+	// The image may have been made anew since containerd unpacked it.
+	if _, err := b.must(ctx, "ctr snapshots info "+chain); err != nil {
+		if _, err := b.must(ctx, "ctr images import "+archive); err != nil {
+			return nil, nil, err
+		}
 	}
 	variables, unmount, err := b.mountView(ctx, name, chain)
 	if err != nil {
