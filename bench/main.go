@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 func main() {
@@ -35,7 +37,7 @@ type bench struct {
 	missing []string // what could not be had, and why
 }
 
-func run(ctx context.Context, args []string) error {
+func run(ctx context.Context, args []string) (err error) {
 	if len(args) == 3 && args[0] == "verdict" {
 		return printVerdict(args[1], args[2])
 	}
@@ -54,7 +56,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(b.scratch) }() // it lies on tmpfs
+	defer func() { err = errors.Join(err, b.removeScratch()) }()
 	stop, err := b.startContainerd(ctx)
 	if err != nil {
 		return err
@@ -127,6 +129,26 @@ func (b *bench) findPrograms() error {
 		"LD_LIBRARY_PATH="+peers+"/usr/lib/x86_64-linux-gnu",
 		"PEERS="+peers, "SCRATCH="+b.scratch, "CACHE="+b.cache)
 	return nil
+}
+
+// removeScratch removes the outputs. What is mounted there still, such as
+// docker's own, is unmounted first, in this program's mount namespace: a removal
+// would go into it.
+func (b *bench) removeScratch() error {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(mounts)) {
+		place := strings.Fields(line)[4] // proc(5): the mount point
+		if !strings.HasPrefix(place, b.scratch+"/") {
+			continue
+		}
+		if err := syscall.Unmount(place, syscall.MNT_DETACH); err != nil {
+			return fmt.Errorf("unmounting %q: %w", place, err)
+		}
+	}
+	return os.RemoveAll(b.scratch)
 }
 
 // lack records what could not be had: the report says it.
