@@ -126,7 +126,7 @@ func (b *bench) prepare(ctx context.Context, program string) error {
 			return err
 		}
 		b.env = append(b.env, "CONTAINERS_CONF="+config,
-			"PODMAN=podman --root "+b.cache+"/podman --runroot "+b.scratch+"/podman --tmpdir "+b.scratch+"/podmantmp --storage-driver overlay")
+			"PODMAN=podman --root "+b.cache+"/podman --runroot "+b.cache+"/podman-run --tmpdir "+b.cache+"/podman-tmp --storage-driver overlay")
 	}
 	return nil
 }
