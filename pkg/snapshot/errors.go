@@ -40,8 +40,8 @@ func (e *SocketError) Error() string {
 
 func (e *SocketError) Unwrap() error { return e.Err }
 
-// UndoError says why the view and lease Key could not be removed: they are left
-// in the store.
+// UndoError says why not all that the run Key made could be removed: its view and
+// lease may be left in the store, until Collect.
 type UndoError struct {
 	Key string
 	Err error

@@ -1,7 +1,10 @@
 package snapshot
 
 import (
+	"errors"
+	"io/fs"
 	"strconv"
+	"syscall"
 	"time"
 )
 
@@ -19,7 +22,8 @@ const expiryLabel = "containerd.io/gc.expire"
 
 // stateOf judges the process that labels describe. A process of an earlier
 // boot is dead. One in another pid namespace cannot be seen, and is only taken
-// for dead when its lease has expired, as is one that left no description.
+// for dead when its lease has expired, as is one that left no description. One
+// that this host will not tell of is unknown.
 func stateOf(labels map[string]string, now time.Time) state {
 	own := processLabels()
 	boot, namespace := labels[labelBootID], labels[labelNamespace]
@@ -34,10 +38,19 @@ func stateOf(labels map[string]string, now time.Time) state {
 		return ifExpired(labels, now)
 	}
 	started, err := startTime(pid)
-	if err == nil && started == labels[labelStarted] {
-		return living
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ESRCH):
+		// proc_pid_stat(5): a process that ends between opening and reading is
+		// the latter.
+		return dead
+	case err != nil:
+		// It says nothing of the other process: this one may be out of
+		// descriptors.
+		return unknown
+	case started != labels[labelStarted]:
+		return dead
 	}
-	return dead
+	return living
 }
 
 func ifExpired(labels map[string]string, now time.Time) state {

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"os/exec"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -38,5 +39,26 @@ func TestStateOf(t *testing.T) {
 		if got := stateOf(labels, now); got != c.want {
 			t.Errorf("%s: state %d, want %d", c.name, got, c.want)
 		}
+	}
+}
+
+// TestStateOfWithoutDescriptors has a process judge itself that can open nothing
+// any more.
+func TestStateOfWithoutDescriptors(t *testing.T) {
+	own := processLabels()
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	none := syscall.Rlimit{Cur: 0, Max: limit.Max}
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &none); err != nil {
+		t.Fatal(err)
+	}
+	got := stateOf(own, time.Now())
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if got != unknown {
+		t.Errorf("this process, which can open nothing: state %d, want unknown (%d)", got, unknown)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/errdefs"
@@ -32,11 +33,11 @@ func removeOrphans(ctx context.Context, parts map[string]snapshots.Snapshotter) 
 // its filesystem can do, and downloads that had hardly begun. One that tries
 // just now, with no session, takes the answer for a no, and only reads.
 func (e *embedded) removeStrays() error {
-	strays, err := filepath.Glob(filepath.Join(e.contentDir(), ".fsverity-check-*"))
+	strays, err := entries(e.contentDir(), ".fsverity-check-")
 	if err != nil {
 		return err
 	}
-	ingests, err := filepath.Glob(filepath.Join(e.contentDir(), "ingest", "*"))
+	ingests, err := entries(filepath.Join(e.contentDir(), "ingest"), "")
 	if err != nil {
 		return err
 	}
@@ -45,6 +46,21 @@ func (e *embedded) removeStrays() error {
 		errs = append(errs, os.RemoveAll(path))
 	}
 	return errors.Join(errs...)
+}
+
+// entries gives the paths of what a directory has whose names begin with prefix.
+func entries(dir, prefix string) ([]string, error) {
+	found, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	for _, entry := range found {
+		if strings.HasPrefix(entry.Name(), prefix) {
+			paths = append(paths, filepath.Join(dir, entry.Name()))
+		}
+	}
+	return paths, nil
 }
 
 // unbegun gives the ingests that lack a file which every other one has, so that

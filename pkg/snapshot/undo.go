@@ -49,12 +49,16 @@ func (v *View) closeRoot() error {
 }
 
 // undo removes what open made; failed says that an unpacking may stand there
-// half done. A daemon that went away is tried until it is back, or ctx ends.
+// half done. A daemon that went away is tried until it is back, or ctx ends. Every
+// error is an UndoError.
 func (v *View) undo(ctx context.Context, sess *session, failed bool) error {
 	for told := false; ; told = true {
 		err := v.undoOnce(ctx, sess, failed)
+		if err == nil {
+			return nil
+		}
 		if !unavailable(err) {
-			return err
+			return &UndoError{Key: v.Key, Err: err}
 		}
 		if !told {
 			v.store.opts.Notify(fmt.Sprintf("waiting up to %s for %s, to remove %q there", undoTimeout, v.store.opts.Location, v.Key))

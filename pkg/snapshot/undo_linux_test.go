@@ -1,0 +1,53 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+)
+
+// spoiled is a backend of which ctx is cancelled as soon as it is in use, and
+// whose collector fails: a database cannot be made to.
+type spoiled struct {
+	backend
+	cancel func()
+	err    error
+}
+
+func (s spoiled) acquire(ctx context.Context) (*session, error) {
+	sess, err := s.backend.acquire(ctx)
+	if err == nil {
+		sess.collect = func(context.Context) error { return s.err }
+		s.cancel()
+	}
+	return sess, err
+}
+
+// TestUndoFailsAfterASignal says both, why the work ended and what it left.
+func TestUndoFailsAfterASignal(t *testing.T) {
+	needRoot(t)
+	signal, failure := errors.New("a signal"), errors.New("the disk is gone")
+	for name, open := range map[string]func(*Store, context.Context) error{
+		"View": func(s *Store, ctx context.Context) error {
+			_, err := s.View(ctx, layersRequest())
+			return err
+		},
+		"Image": func(s *Store, ctx context.Context) error {
+			_, err := s.Image(ctx, layersRequest())
+			return err
+		},
+	} {
+		s, err := Open(t.Context(), Options{Location: Location{Dir: filepath.Join(t.TempDir(), "store")}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		s.backend = spoiled{s.backend, func() { cancel(signal) }, failure}
+		err = open(s, ctx)
+		var undo *UndoError
+		if !errors.Is(err, signal) || !errors.Is(err, failure) || !errors.As(err, &undo) || undo.Key == "" {
+			t.Errorf("%s = %v, want %q and an UndoError of %q", name, err, signal, failure)
+		}
+	}
+}
