@@ -97,6 +97,20 @@ func (p *pod) runToEnd(t *testing.T, container object) (status int, log string) 
 	return inspected.Status.ExitCode, string(text)
 }
 
+// startPrivileged starts a pod whose containers may be privileged.
+func (n *node) startPrivileged(t *testing.T) *pod {
+	t.Helper()
+	p := &pod{node: n, directory: t.TempDir()}
+	p.config = p.write(t, "sandbox.json", object{
+		"metadata":      object{"name": "debug", "namespace": "ctr-rootfs", "uid": "debug", "attempt": 1},
+		"log_directory": p.directory,
+		"linux":         object{"security_context": object{"privileged": true, "namespace_options": object{"network": 2}}},
+	})
+	p.id = n.cri(t, "runp", p.config)
+	t.Cleanup(func() { n.cri(t, "rmp", "--force", p.id) })
+	return p
+}
+
 // TestManifestPods runs the containers of deploy/kubernetes by CRI, as a
 // kubelet would start them, on an image and on a running pod: the same bytes
 // as on the host, and nothing left.
@@ -108,6 +122,7 @@ func TestManifestPods(t *testing.T) {
 	web := n.startPod(t, "default", "web")
 	web.startContainer(t, "app", "by web's app", 0)
 	exporting := n.startPod(t, "ctr-rootfs", "export")
+	privileged := n.startPrivileged(t)
 	exports := t.TempDir()
 	before := n.Left(t, "k8s.io", "overlayfs")
 	for name := range manifests {
@@ -151,6 +166,28 @@ func TestManifestPods(t *testing.T) {
 		status, log := exporting.runToEnd(t, asKubelet(d.exporter(), d.pod, map[string]string{"SOURCE": standardName}))
 		if status != 1 || !strings.Contains(log, "mountPropagation: HostToContainer") {
 			t.Errorf("exit status %d:\n%s", status, log)
+		}
+	})
+	t.Run("kubectl debug node", func(t *testing.T) {
+		// It mounts the node's root at /host, with no propagation, and its profile
+		// sysadmin is a privileged container.
+		container := object{
+			"metadata": object{"name": "debugger"}, "image": object{"image": ownName}, "log_path": "debugger.log",
+			"args": []string{"export", "--host-root", "/host", "--address", "/host" + n.Address, "-n", "k8s.io",
+				"--reproducible", "-o", "/host" + filepath.Join(exports, "debug.tar"), "pod:web"},
+			"mounts": []object{{"container_path": "/host", "host_path": "/"}},
+			"linux":  object{"security_context": object{"privileged": true, "namespace_options": object{"network": 2}}},
+		}
+		if status, log := privileged.runToEnd(t, container); status != 0 {
+			t.Fatalf("exit status %d\n%s", status, log)
+		}
+		got, err := os.ReadFile(filepath.Join(exports, "debug.tar"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := ctrRootfs(t, "export", "--address", n.Address, "--reproducible", "pod:web").stdout
+		if !bytes.Equal(got, want) {
+			t.Errorf("%d bytes differ from the host's %d", len(got), len(want))
 		}
 	})
 }
