@@ -56,7 +56,7 @@ deps:
 tools: ## Build the daemons and runtimes that the tests drive (once, into .cache)
 	@for tool in containerd containerd-1.7 runc registry crictl; do integration/tools/build $$tool >/dev/null || exit 1; done
 
-MODULES := . integration bench
+MODULES := . integration bench integration/kubernetes
 
 .PHONY: lint
 lint: ## Run go vet and golangci-lint over all modules
@@ -83,6 +83,11 @@ fuzz-short: ## Run each fuzz target for FUZZ_TIME (10s)
 			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ_TIME) $$package; \
 		done; \
 	done
+
+.PHONY: test-kubernetes
+test-kubernetes: deps ## Apply deploy/kubernetes to a real Kubernetes (root; builds it once: minutes)
+	@for tool in containerd runc etcd kubernetes; do integration/tools/build $$tool >/dev/null || exit 1; done
+	cd integration/kubernetes && go test -count=1 -timeout 20m .
 
 .PHONY: image
 image: ## Write dist/..._image.tar, the tool's own container image (OCI archive, amd64 and arm64)

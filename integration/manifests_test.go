@@ -21,7 +21,6 @@ import (
 // with the capabilities that each adds.
 var manifests = map[string][]corev1.Capability{
 	"job":                         {"SYS_ADMIN", "DAC_READ_SEARCH"},
-	"job-stdout":                  {"SYS_ADMIN", "DAC_READ_SEARCH"},
 	"job-without-sys-admin":       {"DAC_READ_SEARCH"},
 	"daemonset":                   {"SYS_ADMIN", "DAC_READ_SEARCH"},
 	"daemonset-without-sys-admin": {"DAC_READ_SEARCH"},

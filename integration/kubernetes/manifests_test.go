@@ -1,0 +1,117 @@
+package kubernetes
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+const (
+	// pauseName is both the sandbox image of containerd 2.4 and what the
+	// manifests export and leave running.
+	pauseName = "registry.k8s.io/pause:3.10.2"
+	ownName   = "ghcr.io/ctr-rootfs/ctr-rootfs:v0.1.0"
+)
+
+var deployments = []string{"job", "job-without-sys-admin", "daemonset", "daemonset-without-sys-admin"}
+
+// TestManifests has the apiserver validate every manifest strictly, and a
+// kubelet run them: the exported bytes are the host's.
+func TestManifests(t *testing.T) {
+	c := startCluster(t)
+	c.kubectl(t, "create", "namespace", "ctr-rootfs")
+	for _, name := range deployments {
+		// A field that is unknown or stands twice is an error.
+		c.kubectl(t, "apply", "--dry-run=server", "--validate=strict", "-k", manifest(name))
+	}
+	c.kubectl(t, "delete", "namespace", "ctr-rootfs", "--wait=false")
+	program := importImages(t)
+	c.startNode(t)
+	c.wait(t, "the namespace is gone", func() bool { _, err := c.try("get", "namespace", "ctr-rootfs"); return err != nil })
+
+	want := run(t, program, "export", "--address", socket, "-n", "k8s.io", "--pull", "never", "--via", "view", "--reproducible", pauseName)
+	const file = "/var/lib/ctr-rootfs/exports/rootfs.tar"
+	for _, name := range deployments {
+		t.Run(name, func(t *testing.T) {
+			c.kubectl(t, "apply", "-k", manifest(name))
+			if strings.HasPrefix(name, "job") {
+				c.kubectl(t, "-n", "ctr-rootfs", "wait", "--timeout=300s", "--for=condition=complete", "job/export")
+			} else {
+				c.kubectl(t, "-n", "ctr-rootfs", "rollout", "status", "--timeout=300s", "daemonset/export")
+			}
+			got, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Remove(file); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got, want) {
+				t.Errorf("%d bytes differ from the host's %d", len(got), len(want))
+			}
+			c.kubectl(t, "delete", "-k", manifest(name), "--wait=true", "--timeout=300s")
+		})
+	}
+}
+
+func manifest(name string) string { return filepath.Join("..", "..", "deploy", "kubernetes", name) }
+
+// importImages gives the node the tool's own image and one that sleeps, and
+// gives the tool for this host.
+func importImages(t *testing.T) (program string) {
+	t.Helper()
+	dist := filepath.Join(t.TempDir(), "dist")
+	build := exec.Command("make", "-C", "../..", "image")
+	build.Env = append(os.Environ(), "DIST="+dist, "VERSION=v0.1.0", "SOURCE_DATE_EPOCH=1700000000", "MAKEFLAGS=")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("make image: %v\n%s", err, out)
+	}
+	sleeper := filepath.Join(t.TempDir(), "churn")
+	build = exec.Command("go", "build", "-C", "..", "-buildvcs=false", "-o", sleeper, "./internal/churn")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building the sleeper: %v\n%s", err, out)
+	}
+	body, err := os.ReadFile(sleeper)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pause := imagetest.File("pause", 0o755, "")
+	pause.Body = body
+	content, err := imagetest.Build(pauseName, imagetest.Image{
+		Config: ispec.ImageConfig{Entrypoint: []string{"/pause"}},
+		Layers: []imagetest.Layer{{pause}, {imagetest.File("second", 0o644, "a view of two layers is mounted")}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var archive bytes.Buffer
+	if err := content.WriteArchive(&archive); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "pause.tar")
+	if err := os.WriteFile(path, archive.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, image := range []string{path, filepath.Join(dist, "ctr-rootfs_v0.1.0_image.tar")} {
+		run(t, "ctr", "--address", socket, "--namespace", "k8s.io", "images", "import", image)
+	}
+	return filepath.Join(dist, "ctr-rootfs_v0.1.0_linux_amd64")
+}
+
+func run(t *testing.T, program string, args ...string) []byte {
+	t.Helper()
+	cmd := exec.Command(program, args...)
+	var out, errOut bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%s %s: %v\n%s", program, strings.Join(args, " "), err, errOut.String())
+	}
+	return out.Bytes()
+}
