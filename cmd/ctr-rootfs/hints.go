@@ -6,48 +6,12 @@ import (
 	"io/fs"
 	"syscall"
 
+	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/layers"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
-
-// Exit statuses; scripts rely on them.
-const (
-	statusFailed   = 1
-	statusUsage    = 2
-	statusNotFound = 3
-	// A signal's number is added to it, as shells do.
-	statusSignal = 128
-)
-
-// status gives the exit status for an error.
-func status(err error) int {
-	var sig interrupted
-	switch {
-	case errors.As(err, &sig):
-		return statusSignal + int(sig.signal)
-	case isUsage(err):
-		return statusUsage
-	case errors.Is(err, snapshot.ErrNotFound):
-		return statusNotFound
-	}
-	return statusFailed
-}
-
-// joined is errors.Join that keeps a single error as it is.
-func joined(errs ...error) error {
-	var kept []error
-	for _, err := range errs {
-		if err != nil {
-			kept = append(kept, err)
-		}
-	}
-	if len(kept) == 1 {
-		return kept[0]
-	}
-	return errors.Join(kept...)
-}
 
 // explain adds to an error what to do about it, where that is known.
 func explain(err error) string {
@@ -128,6 +92,12 @@ func sentinelHint(err error) string {
 		return "give the command behind --, as in: -- /bin/sh"
 	case errors.Is(err, snapshot.ErrNoHome):
 		return "name a folder with --store DIR, or set $HOME"
+	case errors.Is(err, files.ErrTerminal):
+		return "use -o FILE, or a pipe"
+	case errors.Is(err, files.ErrDirectory):
+		return "name a file in it, or use --format dir"
+	case errors.Is(err, files.ErrNoDirectory):
+		return "make it first"
 	}
 	return ""
 }
@@ -253,4 +223,36 @@ func storeHint(e *snapshot.StoreError) string {
 		return "choose another folder with --store DIR"
 	}
 	return ""
+}
+
+func absentHint(e *snapshot.AbsentError) string {
+	switch {
+	case len(e.Snapshotters) > 0:
+		return "use --snapshotter " + e.Snapshotters[0]
+	case len(e.Namespaces) > 0:
+		return "use --namespace " + e.Namespaces[0]
+	}
+	return ""
+}
+
+func ambiguousHint(e *snapshot.AmbiguousError) string {
+	if e.Kind == snapshot.PodName {
+		return "name one of them, as pod:" + e.Have[0]
+	}
+	return "give more of its id"
+}
+
+func limitHint(e *layers.LimitError) string {
+	switch e.Of {
+	case layers.LimitEntries, layers.LimitMetadata: // the one grows with the other
+		return "if the image is to be trusted, raise it by --max-entries"
+	case layers.LimitBytes:
+		return "if the image is to be trusted, raise it by --max-bytes"
+	}
+	return ""
+}
+
+// archiveLimitHint is a row of the table of hints.
+func archiveLimitHint(err error) (string, bool) {
+	return limitHint(&layers.LimitError{Of: layers.LimitBytes}), errors.Is(err, snapshot.ErrLimit)
 }

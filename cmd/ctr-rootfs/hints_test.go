@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
@@ -74,6 +75,9 @@ func TestExplainSaysWhatToDo(t *testing.T) {
 		{&export.OwnerError{Err: syscall.EPERM}, "--no-same-owner"},
 		{fmt.Errorf("choosing: %w", snapshot.ErrNoHome), "--store DIR"},
 		{fmt.Errorf("making: %w", ocispec.ErrNoArgs), "-- /bin/sh"},
+		{files.ErrTerminal, "-o FILE"},
+		{fmt.Errorf("writing: %w", files.ErrDirectory), "--format dir"},
+		{fmt.Errorf("writing: %w", files.ErrNoDirectory), "make it first"},
 	} {
 		if got := explain(c.err); !strings.Contains(got, c.want) {
 			t.Errorf("explain(%v) = %q, want %q in it", c.err, got, c.want)

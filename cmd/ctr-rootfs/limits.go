@@ -1,13 +1,11 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/layers"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
-	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 	"github.com/spf13/pflag"
 )
 
@@ -52,19 +50,4 @@ func parseCount(text string) (int64, error) {
 		return 0, fmt.Errorf("%q is no number of 1 or more", text)
 	}
 	return n, nil
-}
-
-func limitHint(e *layers.LimitError) string {
-	switch e.Of {
-	case layers.LimitEntries, layers.LimitMetadata: // the one grows with the other
-		return "if the image is to be trusted, raise it by --max-entries"
-	case layers.LimitBytes:
-		return "if the image is to be trusted, raise it by --max-bytes"
-	}
-	return ""
-}
-
-// archiveLimitHint is a row of the table of hints.
-func archiveLimitHint(err error) (string, bool) {
-	return limitHint(&layers.LimitError{Of: layers.LimitBytes}), errors.Is(err, snapshot.ErrLimit)
 }

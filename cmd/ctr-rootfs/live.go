@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 
-	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 	"github.com/spf13/pflag"
 )
 
@@ -38,21 +37,4 @@ func (f *liveFlags) judge(m metadata) error {
 		return nil
 	}
 	return &changedError{source: m.Source, files: m.Changes}
-}
-
-func absentHint(e *snapshot.AbsentError) string {
-	switch {
-	case len(e.Snapshotters) > 0:
-		return "use --snapshotter " + e.Snapshotters[0]
-	case len(e.Namespaces) > 0:
-		return "use --namespace " + e.Namespaces[0]
-	}
-	return ""
-}
-
-func ambiguousHint(e *snapshot.AmbiguousError) string {
-	if e.Kind == snapshot.PodName {
-		return "name one of them, as pod:" + e.Have[0]
-	}
-	return "give more of its id"
 }

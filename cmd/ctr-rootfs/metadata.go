@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
@@ -109,22 +107,18 @@ func newMetadataFlag(flags *pflag.FlagSet, s streams) *metadataFlag {
 func (f *metadataFlag) wanted() bool { return f.name != "" }
 
 // check refuses a place that is the data's.
-func (f *metadataFlag) check(output, format string) error {
+func (f *metadataFlag) check(output string) error {
 	if !f.wanted() {
 		return nil
 	}
 	if f.name == "-" {
 		return usagef("reading --metadata-file -: standard output is for data: name a file")
 	}
-	own, err := filepath.Abs(f.name)
+	overlap, err := files.Overlap(f.name, output, f.out)
 	if err != nil {
-		return fmt.Errorf("reading --metadata-file %q: %w", f.name, err)
+		return fmt.Errorf("comparing --metadata-file %q with -o %q: %w", f.name, output, err)
 	}
-	other, err := filepath.Abs(output)
-	if err != nil {
-		return fmt.Errorf("reading -o %q: %w", output, err)
-	}
-	if own == other || format == "dir" && strings.HasPrefix(own, other+string(filepath.Separator)) {
+	if overlap {
 		return usagef("reading --metadata-file %q: it is what -o %q writes", f.name, output)
 	}
 	return nil

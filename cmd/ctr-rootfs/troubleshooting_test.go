@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/progress"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
@@ -51,6 +52,7 @@ func shownErrors() []error {
 		&snapshot.SourceError{Path: "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/7/fs", HostRoot: "/host", Err: syscall.ENOSYS},
 		&snapshot.PropagationError{Path: "/run/containerd/io.containerd.mount-manager.v1.bolt/t/1"},
 		&snapshot.MountDeniedError{Err: fmt.Errorf("mounting an overlay: %w", syscall.EPERM)},
+		files.ErrTerminal,
 		&export.PlaceError{Path: "etc/hosts", For: forProfile, At: "etc", Found: export.Regular, Wanted: export.Directory},
 		&export.HeaderError{Path: "srv/data", Size: 1200000, Limit: 1 << 20},
 		fmt.Errorf("writing %q: %w", "home/app", &export.OwnerError{UID: 1000, GID: 1000, Err: syscall.EPERM}),
@@ -90,11 +92,11 @@ func TestTroubleshootingHasEveryHint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob("*.go")
+	sources, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	hints := hintTexts(t, slices.DeleteFunc(files, func(name string) bool { return strings.HasSuffix(name, "_test.go") }))
+	hints := hintTexts(t, slices.DeleteFunc(sources, func(name string) bool { return strings.HasSuffix(name, "_test.go") }))
 	const known = 40 // there are more: the search finds them
 	if len(hints) < known {
 		t.Errorf("only %d hints are found: %q", len(hints), hints)

@@ -50,7 +50,7 @@ func (f *outputFlags) check() error {
 	if err != nil {
 		return usageError{err}
 	}
-	return f.metadata.check(f.file, f.format)
+	return f.metadata.check(f.file)
 }
 
 // target is an output with the sink that writes to it.

@@ -23,14 +23,18 @@ type Output interface {
 	Discard() error
 }
 
-// ErrTerminal says that data was to go to a terminal.
-var ErrTerminal = errors.New("writing to standard output: it is a terminal: use -o FILE, or a pipe")
+// Why an output is refused.
+var (
+	ErrTerminal    = errors.New("writing to standard output: it is a terminal")
+	ErrDirectory   = errors.New("it is a directory")
+	ErrNoDirectory = errors.New("there is no directory")
+)
 
 // Create opens the file called name for writing: stdout where that is empty or
 // "-"; a device or FIFO in place; else a regular file that gets its name only
 // when it is whole.
 func Create(ctx context.Context, name string, stdout *os.File) (Output, error) {
-	if name == "" || name == "-" {
+	if isStdout(name) {
 		if term.IsTerminal(int(stdout.Fd())) {
 			return nil, ErrTerminal
 		}
@@ -39,26 +43,31 @@ func Create(ctx context.Context, name string, stdout *os.File) (Output, error) {
 	info, err := os.Stat(name)
 	switch {
 	case err == nil && info.IsDir():
-		return nil, fmt.Errorf("writing %q: it is a directory: name a file in it, or use --format dir", name)
+		return nil, fmt.Errorf("writing %q: %w", name, ErrDirectory)
 	case err == nil && !info.Mode().IsRegular():
 		return openInPlace(ctx, name)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("writing %q: %w", name, errors.Unwrap(err))
 	}
-	if err == nil {
-		// A symlink to a file stays one; the file behind it is replaced.
-		if name, err = filepath.EvalSymlinks(name); err != nil {
-			return nil, fmt.Errorf("writing %q: %w", name, err)
-		}
-	}
-	f, err := newWholeFile(name)
-	if _, gone := os.Stat(filepath.Dir(name)); errors.Is(gone, fs.ErrNotExist) {
-		return nil, fmt.Errorf("writing %q: there is no directory %q: make it first", name, filepath.Dir(name))
-	}
+	return createWhole(name)
+}
+
+// createWhole opens a regular file. A symlink stays one, as with a shell's ">":
+// the file behind it is made or replaced.
+func createWhole(name string) (Output, error) {
+	path, err := resolve(name)
 	if err != nil {
 		return nil, fmt.Errorf("writing %q: %w", name, WithoutPath(err))
 	}
-	return f, nil
+	f, err := newWholeFile(path)
+	if err == nil {
+		return f, nil
+	}
+	dir := filepath.Dir(path)
+	if _, gone := os.Stat(dir); errors.Is(gone, fs.ErrNotExist) {
+		return nil, fmt.Errorf("writing %q: %w %q", name, ErrNoDirectory, dir)
+	}
+	return nil, fmt.Errorf("writing %q: %w", name, WithoutPath(err))
 }
 
 // WithoutPath drops the path from an error that is about to be told with it.

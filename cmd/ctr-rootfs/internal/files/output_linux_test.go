@@ -180,12 +180,23 @@ func TestFIFOWithoutReaderCanBeInterrupted(t *testing.T) {
 
 func TestOutputRefused(t *testing.T) {
 	dir := t.TempDir()
-	for _, name := range []string{dir, filepath.Join(dir, "gone", "a.tar"), filepath.Join(dir, "a", "\x00")} {
+	far := filepath.Join(dir, "far")
+	if err := os.Symlink("gone/a.tar", far); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]error{
+		dir:                                 ErrDirectory,
+		filepath.Join(dir, "gone", "a.tar"): ErrNoDirectory,
+		far:                                 ErrNoDirectory,
+		filepath.Join(dir, "a", "\x00"):     unix.EINVAL,
+	} {
 		if o, err := Create(context.Background(), name, nil); err == nil {
 			t.Errorf("Create(%q) gave no error: %v", name, o.Discard())
+		} else if !errors.Is(err, want) {
+			t.Errorf("Create(%q) = %v, want %v", name, err, want)
 		}
 	}
-	if all := names(t, dir); all != "[]" {
+	if all := names(t, dir); all != "[far]" {
 		t.Errorf("the directory holds %s", all)
 	}
 }

@@ -1,0 +1,89 @@
+package files
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// isStdout says whether Create has name for standard output.
+func isStdout(name string) bool { return name == "" || name == "-" }
+
+// Overlap says whether what is written to name would land in output, as Create
+// has both: in the same file, or below it where it is a directory.
+func Overlap(name, output string, stdout *os.File) (bool, error) {
+	// One file may be mounted at two places, and be standard output, too.
+	if sameFile(name, output, stdout) {
+		return true, nil
+	}
+	if isStdout(output) {
+		return false, nil
+	}
+	own, err := absolute(name)
+	if err != nil {
+		return false, err
+	}
+	other, err := absolute(output)
+	if err != nil {
+		return false, err
+	}
+	return own == other || strings.HasPrefix(own, other+string(filepath.Separator)), nil
+}
+
+// sameFile says whether both are there and one; why one of them cannot be
+// looked at is told by Create.
+func sameFile(name, output string, stdout *os.File) bool {
+	own, err := os.Stat(name)
+	if err != nil {
+		return false
+	}
+	stat := stdout.Stat
+	if !isStdout(output) {
+		stat = func() (fs.FileInfo, error) { return os.Stat(output) }
+	}
+	other, err := stat()
+	return err == nil && os.SameFile(own, other)
+}
+
+// absolute gives the one path of what name leads to.
+func absolute(name string) (string, error) {
+	path, err := filepath.Abs(name)
+	if err != nil {
+		return "", err
+	}
+	return resolve(path)
+}
+
+// resolve follows every symlink of name, also one that leads to nothing yet.
+func resolve(name string) (string, error) {
+	path, err := filepath.EvalSymlinks(name)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return path, err
+	}
+	if _, err := os.Stat(name); err == nil {
+		return name, nil // a link of /proc to what has no path (proc(5), fd/)
+	}
+	dir, base := filepath.Split(name)
+	if dir == "" {
+		dir = "."
+	}
+	dir, err = filepath.EvalSymlinks(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return name, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	path = filepath.Join(dir, base)
+	target, err := os.Readlink(path)
+	switch {
+	case err != nil:
+		return path, nil // no symlink: nothing has the name yet
+	case filepath.IsAbs(target):
+		return resolve(target)
+	}
+	// Join would drop the ".." of a target before its symlinks are followed.
+	return resolve(dir + string(filepath.Separator) + target)
+}
