@@ -44,14 +44,14 @@ func ParseCompression(s string) (Compression, error) {
 }
 
 // CompressionFor is what the name of an output file asks for, in either case:
-// gzip for .tar.gz and .tgz, zstd for .tar.zst and .tzst. The ending of another
+// gzip for .gz and .tgz, zstd for .zst and .tzst. The ending of another
 // compressor is an error, and every other name asks for none.
 func CompressionFor(filename string) (Compression, error) {
 	name := strings.ToLower(filename)
 	switch ending := path.Ext(name); {
-	case strings.HasSuffix(name, ".tar.gz"), ending == ".tgz":
+	case ending == ".gz", ending == ".tgz":
 		return Compression{Format: "gzip"}, nil
-	case strings.HasSuffix(name, ".tar.zst"), ending == ".tzst":
+	case ending == ".zst", ending == ".tzst":
 		return Compression{Format: "zstd"}, nil
 	case slices.Contains([]string{".bz2", ".tbz", ".tbz2", ".xz", ".txz", ".lz", ".lz4", ".lzma", ".lzo", ".br", ".z"}, ending):
 		return Compression{}, fmt.Errorf("unknown compression by the ending of %q: it is gzip or zstd", filename)

@@ -155,7 +155,7 @@ func (t *dirTree) node(d *directory, name string) (*dirNode, error) {
 	path := d.child(name)
 	st, err := statxAt(fd, name, t.live.mask())
 	if err != nil {
-		return nil, fmt.Errorf("looking up %q: %w", path, err)
+		return nil, &ReadError{"looking up", path, err}
 	}
 	// The end of path, so that the listing's own copy can be freed.
 	n := &dirNode{tree: t, dir: d, name: path[len(path)-len(name):], id: st.id()}
