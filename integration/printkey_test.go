@@ -77,6 +77,7 @@ func TestPrintKeyFlags(t *testing.T) {
 	indifferent := [][]string{
 		{"-o", "y.tar"}, {"--metadata-file", filepath.Join(t.TempDir(), "m")}, {"--progress", "plain"}, {"--timeout", "1m"},
 		{"--spool", t.TempDir()}, {"--pull", "never"}, {"--debug"}, {"--host-root", "/host"}, {"--lease", "1h"},
+		{"--max-bytes", "1g"}, {"--max-entries", "1000"},
 	}
 	// Where an image comes from, and what --platform chooses, is in its layers.
 	elsewhere := []string{

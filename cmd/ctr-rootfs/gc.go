@@ -24,6 +24,9 @@ goes when its lease has expired.`,
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		ctx, cancel := store.limited(cmd.Context())
 		defer cancel()
+		if err := checkImages(store, images); err != nil {
+			return err
+		}
 		opened, err := store.connect(ctx)
 		if err != nil {
 			return err
@@ -33,21 +36,42 @@ goes when its lease has expired.`,
 	return cmd
 }
 
-func collect(ctx context.Context, store *snapshot.Store, s streams, images bool) error {
-	if images {
-		names, err := store.RemoveImages(ctx)
-		if err != nil {
-			return err
-		}
-		s.notice(fmt.Sprintf("removed %d images", len(names)))
+// checkImages refuses to empty what is not this tool's.
+func checkImages(store *storeFlags, images bool) error {
+	location, err := store.locateStore()
+	if err != nil {
+		return err
 	}
+	if images && location.Dir == "" {
+		return usagef("reading --images: those of a daemon are not ctr-rootfs's")
+	}
+	return nil
+}
+
+// collector is what collect asks of a snapshot.Store.
+type collector interface {
+	Collect(ctx context.Context) (snapshot.Collected, error)
+	RemoveImages(ctx context.Context) ([]string, error)
+}
+
+// collect says what was removed, also where something else could not be.
+func collect(ctx context.Context, store collector, s streams, images bool) error {
 	c, err := store.Collect(ctx)
-	s.notice(fmt.Sprintf("removed what %d crashed runs left", len(c.Removed)))
+	if n := len(c.Removed); n > 0 || err == nil {
+		s.notice(fmt.Sprintf("removed what %d crashed runs left", n))
+	}
 	if n := len(c.Living); n > 0 {
 		s.notice(fmt.Sprintf("kept what %d living runs hold", n))
 	}
 	if n := len(c.Unknown); n > 0 {
 		s.notice(fmt.Sprintf("kept what %d runs in other pid namespaces hold, until their leases expire", n))
 	}
-	return err
+	if !images || ctx.Err() != nil {
+		return err
+	}
+	names, imagesErr := store.RemoveImages(ctx)
+	if n := len(names); n > 0 || imagesErr == nil {
+		s.notice(fmt.Sprintf("removed %d images", n))
+	}
+	return joined(err, imagesErr)
 }

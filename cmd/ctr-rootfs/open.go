@@ -20,11 +20,26 @@ type request struct {
 // open gives a view of what is asked for, and a func that removes it again and
 // must be called, also when ctx has ended by then.
 func (f *storeFlags) open(ctx context.Context, req request) (*snapshot.View, func() error, error) {
-	if err := f.logIn(ctx, &req); err != nil {
-		return nil, nil, err
-	}
 	if req.Source.InArchive() && req.Via != snapshot.ViaView {
 		return f.openArchive(ctx, req.Request)
+	}
+	store, tellStore, err := f.storeOf(ctx, &req)
+	if err != nil {
+		return nil, nil, err
+	}
+	view, err := store.View(ctx, req.Request)
+	if err != nil {
+		return nil, nil, joined(err, store.Close())
+	}
+	tellStore()
+	return view, func() error { return joined(view.Close(ctx), store.Close()) }, nil
+}
+
+// storeOf opens the store that has SOURCE, and completes the request by how
+// that is reached and read; the func says which it is.
+func (f *storeFlags) storeOf(ctx context.Context, req *request) (*snapshot.Store, func(), error) {
+	if err := f.logIn(ctx, req); err != nil {
+		return nil, nil, err
 	}
 	location, err := f.locate(req.Source)
 	if err != nil {
@@ -37,16 +52,7 @@ func (f *storeFlags) open(ctx context.Context, req request) (*snapshot.View, fun
 	if namespace == "" {
 		namespace = req.Source.DefaultNamespace()
 	}
-	store, tellStore, err := f.connectTo(ctx, location, namespace)
-	if err != nil {
-		return nil, nil, err
-	}
-	view, err := store.View(ctx, req.Request)
-	if err != nil {
-		return nil, nil, joined(err, store.Close())
-	}
-	tellStore()
-	return view, func() error { return joined(view.Close(ctx), store.Close()) }, nil
+	return f.connectTo(ctx, location, namespace)
 }
 
 // logIn completes a request by how the registry is reached, where it may be.

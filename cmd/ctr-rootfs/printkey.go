@@ -116,22 +116,13 @@ func (f *storeFlags) image(ctx context.Context, req request) (*snapshot.Image, e
 		}
 		return view.Image, undo()
 	}
-	if err := f.logIn(ctx, &req); err != nil {
-		return nil, err
-	}
-	location, err := f.locate(req.Source)
-	if err != nil {
-		return nil, err
-	}
-	namespace := f.namespace
-	if namespace == "" {
-		namespace = req.Source.DefaultNamespace()
-	}
-	store, tellStore, err := f.connectTo(ctx, location, namespace)
+	store, tellStore, err := f.storeOf(ctx, &req)
 	if err != nil {
 		return nil, err
 	}
 	image, err := store.Image(ctx, req.Request)
-	tellStore()
+	if err == nil {
+		tellStore()
+	}
 	return image, joined(err, store.Close())
 }
