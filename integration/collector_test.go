@@ -2,7 +2,9 @@ package integration_test
 
 import (
 	"bytes"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -23,6 +25,7 @@ func TestCollectorTakesNothing(t *testing.T) {
 			export := invocation{args: []string{"export", "--address", d.Address, "--snapshotter", snapshotter, "--profile", "none", "--lease", "4s", largeName}}
 			want := export.succeed(t).stdout
 			s := stall(t, export)
+			d.Ctr(t, "images", "rm", "--sync", largeName)
 			leases := collectFor(t, d, 10*time.Second)
 			if len(leases) < 3 {
 				t.Errorf("in all there were the leases %v: they were not handed over", leases)
@@ -39,12 +42,51 @@ func TestCollectorTakesNothing(t *testing.T) {
 	}
 }
 
-// collectFor takes the large image from a daemon, and whatever else nobody
-// holds, again and again. It gives the leases that it saw.
+// TestCollectorTakesNoMounts collects while the snapshot of a stopped container is
+// read, which only the daemon can mount, for several times the life of the lease:
+// the daemon's mounts stay, and go with the export, or with its lease when that
+// was killed.
+func TestCollectorTakesNoMounts(t *testing.T) {
+	t.Parallel()
+	const snapshotter = "erofs"
+	d := snapshotterDaemon(t, snapshotter)
+	d.Ctr(t, "images", "import", "--no-unpack", writeArchive(t, largeName, large()))
+	ctrRootfs(t, "ls", "--address", d.Address, "--snapshotter", snapshotter, largeName)
+	d.Ctr(t, "containers", "create", "--snapshotter", snapshotter, largeName, "stopped")
+	before := d.Left(t, "default", snapshotter)
+	export := invocation{args: []string{"export", "--address", d.Address, "--snapshotter", snapshotter, "--profile", "none", "--lease", "4s", "snapshot:stopped"}}
+	want := export.succeed(t).stdout
+	s := stall(t, export)
+	held := d.Left(t, "default", snapshotter).Mounts
+	if len(held) <= len(before.Mounts) {
+		t.Errorf("the daemon mounted nothing, so this test tests nothing: %v", held)
+	}
+	collectFor(t, d, 10*time.Second)
+	if now := d.Left(t, "default", snapshotter).Mounts; !slices.Equal(now, held) {
+		t.Errorf("after collecting, there are the mounts\n%q\nof\n%q", now, held)
+	}
+	output, status := s.rest(t)
+	if status != 0 || !bytes.Equal(output, want) {
+		t.Errorf("exit status %d, %d bytes of %d\n%s", status, len(output), len(want), s.stderr)
+	}
+	checkLeft := func(what string) {
+		t.Helper()
+		d.Collect(t)
+		if left := d.Left(t, "default", snapshotter).Since(before); left != "" {
+			t.Errorf("%s left:\n%s", what, left)
+		}
+	}
+	checkLeft("the export")
+	stall(t, export).end(t, syscall.SIGKILL)
+	time.Sleep(5 * time.Second) // an expiry is nothing to wait for
+	checkLeft("a killed export")
+}
+
+// collectFor takes from a daemon whatever nobody holds, again and again. It gives
+// the leases that it saw.
 func collectFor(t *testing.T, d *daemon.Daemon, long time.Duration) map[string]bool {
 	t.Helper()
 	seen := make(map[string]bool)
-	d.Ctr(t, "images", "rm", "--sync", largeName)
 	for end := time.Now().Add(long); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		d.Ctr(t, "content", "prune", "references")
 		d.Collect(t)

@@ -24,6 +24,8 @@ func TestWrongUsage(t *testing.T) {
 		"SOURCE":            {"export", "UPPER CASE"},
 		"--pause":           {"export", "--pause", "a"},
 		"two stores":        {"export", "--store", "s", "--address", "a.sock", "a"},
+		"gc --lease":        {"gc", "--lease", "-1s"},
+		"images --lease":    {"images", "--lease=3s"},
 		"two stores, gc":    {"gc", "--store", "s", "--address", "a.sock"},
 		"replaced twice":    {"export", "--replace", "a=" + file, "--replace", "/a=" + file, "a"},
 		"replaced and kept": {"export", "--replace", "a=" + file, "--keep", "a", "a"},

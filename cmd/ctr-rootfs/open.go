@@ -2,13 +2,9 @@ package main
 
 import (
 	"context"
-	"time"
 
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
-
-// minLease leaves time to hand a lease over: its expiry is in whole seconds.
-const minLease = 4 * time.Second
 
 // request is what is asked for, as it was read from the command line.
 type request struct {
@@ -92,9 +88,6 @@ func (f *storeFlags) chosenVia(src snapshot.Source) (snapshot.Via, error) {
 // request reads SOURCE and the flags about it. pause holds a container still
 // until the view is removed.
 func (f *storeFlags) request(source string, pause bool) (request, error) {
-	if f.lease < minLease {
-		return request{}, usagef("reading --lease %s: it is %s at least", f.lease, minLease)
-	}
 	src, err := snapshot.ParseSource(source)
 	if err != nil {
 		return request{}, usageError{err}

@@ -45,6 +45,9 @@ func (f *storeFlags) check() error {
 	if f.timeout < 0 {
 		return usagef("reading --timeout %s: it is a time to come", f.timeout)
 	}
+	if f.lease < snapshot.MinLeaseLife {
+		return usagef("reading --lease %s: it is %s at least", f.lease, snapshot.MinLeaseLife)
+	}
 	if f.flags.Changed("store") && f.flags.Changed("address") {
 		return usagef("reading --store %q: --address %q is another store", f.dir, f.address)
 	}

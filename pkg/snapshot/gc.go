@@ -66,40 +66,21 @@ func withRun(runs []string, run string) []string {
 	return append(runs, run)
 }
 
-// reap undoes what a dead run left, in the order in which it would have.
+// reap undoes what a dead run left, as it would have.
 func reap(ctx context.Context, sess *session, lease leases.Lease) error {
 	run := lease.Labels[LabelRun]
-	if id := lease.Labels[labelPaused]; id != "" {
-		if err := resume(ctx, sess, id); err != nil {
-			return err
-		}
-	}
+	left := remains{run: run, lease: lease, paused: lease.Labels[labelPaused], mounted: true}
 	resources, err := sess.client.LeasesService().ListResources(ctx, lease)
 	if err != nil && !errdefs.IsNotFound(err) {
 		return fmt.Errorf("listing what lease %q holds: %w", lease.ID, err)
 	}
-	if sess.mounts != nil {
-		err := sess.mounts.Deactivate(ctx, run)
-		if err != nil && !errdefs.IsNotFound(err) && !errdefs.IsNotImplemented(err) {
-			return fmt.Errorf("deactivating the mounts of %q: %w", run, err)
-		}
-	}
 	for _, r := range resources {
-		snapshotter, ok := strings.CutPrefix(r.Type, "snapshots/")
-		if !ok || r.ID != run {
-			// Content and layers are cache; the collector judges them.
-			continue
-		}
-		err := sess.client.SnapshotService(snapshotter).Remove(ctx, r.ID)
-		if err != nil && !errdefs.IsNotFound(err) {
-			return fmt.Errorf("removing view %q: %w", r.ID, err)
+		// Content and layers are cache; the collector judges them.
+		if snapshotter, ok := strings.CutPrefix(r.Type, "snapshots/"); ok && r.ID == run {
+			left.snapshotters = append(left.snapshotters, snapshotter)
 		}
 	}
-	err = sess.client.LeasesService().Delete(ctx, lease, leases.SynchronousDelete)
-	if err != nil && !errdefs.IsNotFound(err) {
-		return fmt.Errorf("deleting lease %q: %w", lease.ID, err)
-	}
-	return nil
+	return left.remove(ctx, sess, true)
 }
 
 // RemoveImages removes every image of an embedded store, with what only they

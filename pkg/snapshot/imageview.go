@@ -77,8 +77,12 @@ func (v *View) take(ctx context.Context, sess *session) ([]mount.Mount, error) {
 // empty.
 func (v *View) viewOf(ctx context.Context, sess *session, parent string) ([]mount.Mount, error) {
 	v.Via = ViaView
-	sn := sess.client.SnapshotService(v.Snapshotter)
 	whole, cancel := undoing(ctx) // as in leased
 	defer cancel()
-	return sn.View(whole, v.Key, parent, snapshots.WithLabels(map[string]string{LabelRun: v.Key}))
+	return takeView(whole, sess, v.Snapshotter, v.Key, parent)
+}
+
+// takeView makes the view of the run named key.
+func takeView(ctx context.Context, sess *session, snapshotter, key, parent string) ([]mount.Mount, error) {
+	return sess.client.SnapshotService(snapshotter).View(ctx, key, parent, snapshots.WithLabels(map[string]string{LabelRun: key}))
 }

@@ -17,6 +17,14 @@ import (
 // the store's collector takes it.
 const defaultLeaseLife = 24 * time.Hour
 
+// MinLeaseLife leaves time to hand a lease over: its expiry is in whole seconds.
+const MinLeaseLife = 4 * time.Second
+
+// openingLife is the least life of the lease under which a view is opened, as long
+// as that of containerd's own client for a pull. It cannot be handed over: what a
+// call makes goes to the lease that its context names.
+const openingLife = 24 * time.Hour
+
 // LabelRun is on every lease and view that this package makes, with the key of
 // the run: what this tool made is told from what others made by it.
 const LabelRun = "ctr-rootfs.io/run"
@@ -48,15 +56,15 @@ const labelPaused = "ctr-rootfs.io/paused"
 func (s *Store) leased(ctx context.Context, sess *session, lease leases.Lease) (context.Context, error) {
 	whole, cancel := undoing(ctx)
 	defer cancel()
-	if err := s.createLease(whole, sess, lease); err != nil {
+	if err := createLease(whole, sess, lease, max(openingLife, s.opts.LeaseLife)); err != nil {
 		return ctx, err
 	}
 	return leases.WithLease(ctx, lease.ID), nil
 }
 
-func (s *Store) createLease(ctx context.Context, sess *session, lease leases.Lease) error {
+func createLease(ctx context.Context, sess *session, lease leases.Lease, life time.Duration) error {
 	_, err := sess.client.LeasesService().Create(ctx,
-		leases.WithID(lease.ID), leases.WithLabels(maps.Clone(lease.Labels)), leases.WithExpiration(s.opts.LeaseLife))
+		leases.WithID(lease.ID), leases.WithLabels(maps.Clone(lease.Labels)), leases.WithExpiration(life))
 	if err != nil {
 		return fmt.Errorf("creating a lease: %w", err)
 	}
@@ -94,8 +102,11 @@ func (v *View) holdImage(ctx context.Context, sess *session, snapshotter string)
 }
 
 // unlease deletes a lease; what it alone held goes at the next collection, or
-// before unlease returns where now says so.
+// before unlease returns where now says so. One that was never made is no error.
 func unlease(ctx context.Context, sess *session, lease leases.Lease, now bool) error {
+	if lease.ID == "" {
+		return nil
+	}
 	var options []leases.DeleteOpt
 	if now {
 		options = append(options, leases.SynchronousDelete)

@@ -23,7 +23,7 @@ type keeper struct {
 	store *Store
 	stop  context.CancelFunc
 	done  chan struct{}
-	// The rest is the keeper's own until done is closed.
+	// The rest is the keeper's own from start until done is closed.
 	lease leases.Lease
 	// made counts the leases of the run.
 	made int
@@ -31,13 +31,24 @@ type keeper struct {
 	err error
 }
 
-// keep starts a keeper of a lease that was just made, which goes on until it is
-// ended, also after ctx.
-func (s *Store) keep(ctx context.Context, lease leases.Lease) *keeper {
-	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
-	k := &keeper{store: s, stop: stop, done: make(chan struct{}), lease: lease, made: 1}
+// settle gives the keeper of what a view was opened under, not started yet. A
+// lease that is to live for less time than an opening may take takes that over
+// first, in the session of the opening: nobody has collected in an embedded
+// store until now.
+func (v *View) settle(ctx context.Context, sess *session) (*keeper, error) {
+	k := &keeper{store: v.store, done: make(chan struct{}), lease: v.lease, made: 1}
+	if v.store.opts.LeaseLife >= openingLife {
+		return k, nil
+	}
+	err := k.handOver(ctx, sess)
+	v.lease = k.lease
+	return k, err
+}
+
+// start lets the keeper go on until it is ended, also after ctx.
+func (k *keeper) start(ctx context.Context) {
+	ctx, k.stop = context.WithCancel(context.WithoutCancel(ctx))
 	go k.run(ctx)
-	return k
 }
 
 // left is how long the lease holds, by the clock that the collector goes by: a
@@ -81,7 +92,7 @@ func (k *keeper) handOver(ctx context.Context, sess *session) error {
 	ctx, cancel := undoing(ctx)
 	defer cancel()
 	next := leases.Lease{ID: fmt.Sprintf("%s-%d", k.lease.Labels[LabelRun], k.made+1), Labels: k.lease.Labels, CreatedAt: time.Now()}
-	err := k.store.createLease(ctx, sess, next)
+	err := createLease(ctx, sess, next, k.store.opts.LeaseLife)
 	if err == nil {
 		err = share(ctx, sess.client.LeasesService(), k.lease, next)
 	}

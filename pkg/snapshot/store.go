@@ -37,8 +37,9 @@ type Options struct {
 	// an embedded store unpacks for one view; 0 is DefaultMaxBytes.
 	MaxBytes int64
 	// LeaseLife is how long a view outlives a process that was killed, before
-	// the store's collector may take it; 24 hours where it is 0. A living
-	// process has its view for as long as it wants.
+	// the store's collector may take it: MinLeaseLife at least, 24 hours where it
+	// is 0. What a process has begun that was killed while it opened a view lives
+	// for 24 hours at least. A living process has its view for as long as it wants.
 	LeaseLife time.Duration
 }
 
@@ -63,7 +64,8 @@ type backend interface {
 // session is a client that may be used until it is released.
 type session struct {
 	client *containerd.Client
-	// mounts is the daemon's mount manager; nil where there is none.
+	// mounts is the daemon's mount manager, which a daemon before 2.2 has not
+	// implemented; nil for an embedded store.
 	mounts mount.Manager
 	// collect removes what no image and no lease holds; nil where a daemon
 	// does that in its own time.
@@ -83,6 +85,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	if o.LeaseLife == 0 {
 		o.LeaseLife = defaultLeaseLife
+	}
+	if o.LeaseLife < MinLeaseLife {
+		return nil, fmt.Errorf("opening %s: a lease life of %s is below %s", o.Location, o.LeaseLife, MinLeaseLife)
 	}
 	s := &Store{opts: o}
 	var err error

@@ -49,10 +49,11 @@ func (e *embedded) removeStrays() error {
 }
 
 // entries gives the paths of what a directory has whose names begin with prefix.
+// The content store makes its directories when it first writes there.
 func entries(dir, prefix string) ([]string, error) {
 	found, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("looking for what a killed process left: %w", err)
 	}
 	var paths []string
 	for _, entry := range found {

@@ -17,6 +17,9 @@ func TestStoreNamedLikeAPattern(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if _, err := s.Collect(t.Context()); err != nil {
+			t.Errorf("store %q, of which there is only the directory: %v", name, err)
+		}
 		stray := filepath.Join(dir, "content", "ingest", "stray")
 		if err := os.MkdirAll(stray, 0o700); err != nil {
 			t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/containerd/containerd/v2/core/leases"
 	"github.com/containerd/errdefs"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -71,31 +72,56 @@ func (v *View) undo(ctx context.Context, sess *session, failed bool) error {
 	}
 }
 
-// undoOnce goes in the reverse order of opening, and goes on where one step
-// fails. What was never made, or is undone already, is no error.
+// undoOnce removes what the view has made, and the garbage where nobody else does.
+// What is undone already is no error.
 func (v *View) undoOnce(ctx context.Context, sess *session, failed bool) error {
-	var errs []error
-	if v.paused != "" {
-		errs = append(errs, resume(ctx, sess, v.paused))
-	}
-	if v.activated {
-		if err := sess.mounts.Deactivate(ctx, v.Key); err != nil && !errdefs.IsNotFound(err) {
-			errs = append(errs, fmt.Errorf("deactivating the mounts of %q: %w", v.Key, err))
-		}
-	}
+	left := remains{run: v.Key, lease: v.lease, paused: v.paused, mounted: v.activated}
 	if v.Snapshotter != "" {
-		err := sess.client.SnapshotService(v.Snapshotter).Remove(ctx, v.Key)
-		if err != nil && !errdefs.IsNotFound(err) {
-			errs = append(errs, fmt.Errorf("removing view %q: %w", v.Key, err))
-		}
+		left.snapshotters = []string{v.Snapshotter}
 	}
-	if v.lease.ID != "" {
-		errs = append(errs, unlease(ctx, sess, v.lease, failed))
-	}
+	err := left.remove(ctx, sess, failed)
 	if sess.collect != nil {
-		if err := sess.collect(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("collecting garbage: %w", err))
+		if gerr := sess.collect(ctx); gerr != nil {
+			err = errors.Join(err, fmt.Errorf("collecting garbage: %w", gerr))
 		}
 	}
-	return errors.Join(errs...)
+	return err
+}
+
+// remains are what a run may have left in a store.
+type remains struct {
+	run   string
+	lease leases.Lease
+	// paused is the container whose task it held still; empty for none.
+	paused string
+	// mounted says that the daemon's mount manager may hold mounts for it.
+	mounted bool
+	// snapshotters are those that may have a view of it.
+	snapshotters []string
+}
+
+// remove goes in the reverse order of making, and goes on where one step fails,
+// but keeps the lease then: by that Collect finds the rest. What is not there is
+// no error. now is unlease's.
+func (r remains) remove(ctx context.Context, sess *session, now bool) error {
+	var errs []error
+	if r.paused != "" {
+		errs = append(errs, resume(ctx, sess, r.paused))
+	}
+	if r.mounted && sess.mounts != nil {
+		err := sess.mounts.Deactivate(ctx, r.run)
+		if err != nil && !errdefs.IsNotFound(err) && !errdefs.IsNotImplemented(err) {
+			errs = append(errs, fmt.Errorf("deactivating the mounts of %q: %w", r.run, err))
+		}
+	}
+	for _, name := range r.snapshotters {
+		err := sess.client.SnapshotService(name).Remove(ctx, r.run)
+		if err != nil && !errdefs.IsNotFound(err) {
+			errs = append(errs, fmt.Errorf("removing view %q: %w", r.run, err))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return unlease(ctx, sess, r.lease, now)
 }

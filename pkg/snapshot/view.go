@@ -107,10 +107,14 @@ func (s *Store) View(ctx context.Context, req Request) (*View, error) {
 	}
 	v := &View{Image: &Image{}, Key: key, store: s, source: req.Source}
 	opened := false
+	var keeper *keeper
 	err = s.with(ctx, func(ctx context.Context, sess *session) error {
 		err := v.open(ctx, sess, req, want)
 		if err == nil && v.Root != nil {
 			err = v.findForeign()
+		}
+		if err == nil {
+			keeper, err = v.settle(ctx, sess)
 		}
 		if err != nil {
 			return errors.Join(s.cause(ctx, err), v.abandon(ctx, sess))
@@ -125,9 +129,8 @@ func (s *Store) View(ctx context.Context, req Request) (*View, error) {
 	if err != nil {
 		return nil, err
 	}
-	if v.lease.ID != "" {
-		v.keeper = s.keep(ctx, v.lease)
-	}
+	keeper.start(ctx)
+	v.keeper = keeper
 	return v, nil
 }
 
@@ -168,7 +171,7 @@ func (v *View) hold(ctx context.Context, sess *session, labels map[string]string
 	return v.store.leased(ctx, sess, v.lease)
 }
 
-// findForeign fills in Foreign, and closes the root where it cannot be read.
+// findForeign fills in Foreign.
 func (v *View) findForeign() (err error) {
 	if v.Foreign, err = rootfs.Foreign(v.Root); err != nil {
 		return fmt.Errorf("opening the root of %q: %w", v.source, err)
@@ -220,7 +223,8 @@ func (v *View) openMounts(ctx context.Context, mounts []mount.Mount) (*os.File, 
 
 // activate lets the daemon's mount manager mount what rootfs.Open cannot: the
 // erofs snapshotter's mounts are templates that only the daemon resolves.
-// Daemons before 2.2 have no such manager, and then rootfs.Open has to do.
+// Daemons before 2.2 and embedded stores have no such manager, and then
+// rootfs.Open has to do.
 func (v *View) activate(ctx context.Context, sess *session, mounts []mount.Mount) ([]mount.Mount, error) {
 	if sess.mounts == nil {
 		return mounts, nil
@@ -228,17 +232,18 @@ func (v *View) activate(ctx context.Context, sess *session, mounts []mount.Mount
 	whole, cancel := undoing(ctx) // as in leased
 	defer cancel()
 	v.activated = true
-	options := []mount.ActivateOpt{mount.WithTemporary}
-	if v.Via == ViaView {
-		// A lease that is handed over has no mounts to give: these stay with the
-		// view, and go with it. Of an active snapshot, which is not ours, they
-		// would outlive a killed run.
-		options = append(options, mount.WithLabels(map[string]string{"containerd.io/gc.bref.snapshot." + v.Snapshotter: v.Key}))
-	}
-	info, err := sess.mounts.Activate(whole, v.Key, rootfs.Cloned(mounts), options...)
+	// A lease that is handed over has no mounts to give: these stay with the
+	// view, and go with it.
+	stay := mount.WithLabels(map[string]string{"containerd.io/gc.bref.snapshot." + v.Snapshotter: v.Key})
+	info, err := sess.mounts.Activate(whole, v.Key, rootfs.Cloned(mounts), mount.WithTemporary, stay)
 	if errdefs.IsNotImplemented(err) {
 		v.activated = false
 		return mounts, nil
+	}
+	if err == nil && v.Via != ViaView {
+		// An active snapshot is not ours: there is no view yet for the mounts to
+		// stay with, so one of nothing is taken.
+		_, err = takeView(whole, sess, v.Snapshotter, v.Key, "")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("activating the mounts of %q: %w", v.source, err)
