@@ -75,7 +75,7 @@ func TestPrintKeyFlags(t *testing.T) {
 		{"--reproducible"}, {"--via", "view"},
 	}
 	indifferent := [][]string{
-		{"--max-bytes", "1GiB"}, {"--max-entries", "1000000"},
+		{"--max-bytes", "1g"}, {"--max-entries", "1000000"},
 		{"-o", "y.tar"}, {"--metadata-file", filepath.Join(t.TempDir(), "m")}, {"--progress", "plain"}, {"--timeout", "1m"},
 		{"--spool", t.TempDir()}, {"--pull", "never"}, {"--debug"}, {"--host-root", "/host"}, {"--lease", "1h"},
 		{"--max-bytes", "1g"}, {"--max-entries", "1000"},
