@@ -15,7 +15,7 @@ func TestDialIsInterrupted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }()
 	why := errors.New("a signal")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(why)

@@ -18,7 +18,7 @@ var ErrNotFound = errors.New("not found")
 // ErrNeedsLinux says that a root can be mounted on Linux only.
 var ErrNeedsLinux = rootfs.ErrNeedsLinux
 
-// DefaultMaxBytes, 128 GiB, is more than any image that people run; a few KiB of
+// DefaultMaxBytes is 128 GiB, more than any image that people run; a few KiB of
 // zstd can inflate to more than any disk holds.
 const DefaultMaxBytes = inflate.DefaultMaxBytes
 
