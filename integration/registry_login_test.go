@@ -184,6 +184,7 @@ func TestRegistryLogin(t *testing.T) {
 		{name: "credentials store", config: `{"credsStore": "test"}`},
 		{name: "missing helper", config: `{"credsStore": "missing"}`, wants: []string{"docker-credential-missing", "config.json"}},
 		{name: "broken config.json", config: `{"auths"`, wants: []string{"config.json"}},
+		{name: "registry token", config: fmt.Sprintf(`{"auths": {%q: {"registrytoken": %q}}}`, r.host, token), wants: []string{"registrytoken", "docker login"}},
 		{name: "identity token", config: fmt.Sprintf(`{"auths": {%q: {"identitytoken": %q}}}`, tokenHost, token), host: tokenHost},
 		{name: "identity token by a helper", config: `{"credsStore": "test"}`, host: tokenHost},
 	} {

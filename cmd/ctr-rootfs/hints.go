@@ -186,6 +186,9 @@ func pullHint(e *snapshot.PullError) string {
 	case snapshot.PullIncomplete:
 		return "it has to be pushed again"
 	}
+	if errors.Is(e, snapshot.ErrRegistryToken) {
+		return "log in again with docker login, or with --creds USER"
+	}
 	return ""
 }
 

@@ -41,6 +41,7 @@ func shownErrors() []error {
 		&snapshot.ContentError{Image: image, Snapshotter: "overlayfs", Err: absent},
 		&snapshot.DiscardedError{Image: image, Err: fmt.Errorf("layer 0: %w", absent)},
 		&snapshot.UnpackError{Image: image, Snapshotter: "erofs", Err: errors.New("mkfs.erofs: exit status 1")},
+		&snapshot.PullError{Image: "private.example.com/library/alpine:3.20", Err: fmt.Errorf("looking up the credentials of %q in %q: %w", "private.example.com", "/root/.docker/config.json", snapshot.ErrRegistryToken)},
 		&snapshot.SpoolError{Dir: "/tmp", Err: syscall.ENOSPC},
 		&snapshot.AbsentError{Kind: snapshot.SnapshotKey, Name: "build-1", Namespace: "default", Snapshotter: "overlayfs", Snapshotters: []string{"native"}},
 		&snapshot.AmbiguousError{Kind: snapshot.ContainerID, Name: "4f", Have: []string{"4f7e2b", "4fc001"}},

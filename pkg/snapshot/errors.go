@@ -8,6 +8,7 @@ import (
 
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/archive"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/inflate"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/registry"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/rootfs"
 )
 
@@ -24,6 +25,10 @@ const DefaultMaxBytes = inflate.DefaultMaxBytes
 
 // ErrLimit is an archive or an image beyond Options.MaxBytes.
 var ErrLimit = inflate.ErrLimit
+
+// ErrRegistryToken says that docker's config.json has only a token for a
+// registry that cannot be sent.
+var ErrRegistryToken = registry.ErrRegistryToken
 
 // SocketError says why no daemon answers at Address.
 type SocketError struct {

@@ -35,8 +35,8 @@ func (k knownCredentials) forHost(own bool) credentialFunc {
 	return k.docker
 }
 
-// errRegistryToken names what containerd's resolver has no way to send.
-var errRegistryToken = errors.New("it has a registrytoken, which is not supported: log in again with docker login")
+// ErrRegistryToken names what containerd's resolver has no way to send.
+var ErrRegistryToken = errors.New("it has a registrytoken, which is not supported")
 
 // fromDocker reads config.json in $DOCKER_CONFIG or ~/.docker, and asks the
 // credential helper that it names for the host.
@@ -52,7 +52,7 @@ func fromDocker(ctx context.Context, host string) (user, password string, err er
 	case found.RefreshToken != "":
 		return "", found.RefreshToken, nil
 	case found.Password == "" && found.AccessToken != "":
-		return "", "", fmt.Errorf("looking up the credentials of %q in %q: %w", host, store.ConfigPath(), errRegistryToken)
+		return "", "", fmt.Errorf("looking up the credentials of %q in %q: %w", host, store.ConfigPath(), ErrRegistryToken)
 	}
 	return found.Username, found.Password, nil
 }
