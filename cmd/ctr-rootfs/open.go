@@ -111,7 +111,7 @@ func (f *storeFlags) request(source string, pause bool) (request, error) {
 	if err := f.registry.check(); err != nil {
 		return request{}, err
 	}
-	if err := src.Exists(); err != nil {
+	if err := src.CheckExists(); err != nil {
 		return request{}, err
 	}
 	return request{typed: source, Request: snapshot.Request{

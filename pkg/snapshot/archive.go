@@ -80,7 +80,7 @@ func asArchive(ctx context.Context, src Source, err error) error {
 	case errors.Is(err, ErrNotFound), errors.As(err, &spool):
 		return err
 	}
-	return &ArchiveError{Path: src.Name, Err: archive.Explain(err)}
+	return &ArchiveError{Path: src.Name, Err: archive.Explain(src.Name, err)}
 }
 
 func (s *Store) importing(ctx context.Context, store content.Store, req Request, want wanted) (_ *Image, err error) {

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -18,5 +19,20 @@ func TestReferenceError(t *testing.T) {
 	var reference *ReferenceError
 	if !errors.As(err, &reference) || reference.Path != "f.tar" || reference.Ref != "2" || !slices.Equal(reference.Have, []string{"1"}) || !errors.Is(err, ErrNotFound) {
 		t.Errorf("%s gives %v, want a ReferenceError that lists 1", src, err)
+	}
+}
+
+// TestOpenArchiveOfAnother refuses what is no archive.
+func TestOpenArchiveOfAnother(t *testing.T) {
+	for _, text := range []string{"alpine", "snapshot:key", "container:id", "pod:name"} {
+		src, err := ParseSource(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = OpenArchive(t.Context(), Request{Source: src}, Options{})
+		var archive *ArchiveError
+		if err == nil || errors.As(err, &archive) || !strings.Contains(err.Error(), string(src.Kind)) {
+			t.Errorf("%s: %v, want an error that names its kind, %s", text, err, src.Kind)
+		}
 	}
 }

@@ -33,9 +33,12 @@ type Blob = interface {
 }
 
 // OpenArchive opens an image of an archive or layout by its layers: it needs no
-// store and no privilege. Of o only
-// Progress and MaxBytes count. The caller closes the view.
+// store and no privilege. Of o only Progress and MaxBytes count. The caller closes
+// the view.
 func OpenArchive(ctx context.Context, req Request, o Options) (*View, error) {
+	if !req.Source.InArchive() {
+		return nil, fmt.Errorf("opening archive %q: it is of the kind %q", req.Source, req.Source.Kind)
+	}
 	want, err := platform(req.Platform)
 	if err != nil {
 		return nil, err

@@ -73,14 +73,14 @@ func (s Source) DefaultNamespace() string {
 // IsImage says whether Source is made of layers, as images are.
 func (s Source) IsImage() bool { return s.Kind == ImageName || s.InArchive() }
 
-// Exists says whether the file or directory of an archive is there; the other
-// kinds are the store's to find. It saves making a store for nothing.
-func (s Source) Exists() error {
+// CheckExists is an error where the file or directory of an archive is not there;
+// the other kinds are the store's to find. It saves making a store for nothing.
+func (s Source) CheckExists() error {
 	if !s.InArchive() || s.Name == "-" {
 		return nil
 	}
 	if _, err := os.Stat(s.Name); err != nil {
-		return &ArchiveError{Path: s.Name, Err: archive.Explain(err)}
+		return &ArchiveError{Path: s.Name, Err: archive.Explain(s.Name, err)}
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/containerd/containerd/v2/defaults"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/containerd/v2/plugins"
+	"github.com/containerd/errdefs"
 )
 
 // Options say which store to use. The zero value is no store: Location must
@@ -131,7 +132,8 @@ func (s *Store) cause(ctx context.Context, err error) error {
 		return err
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case s.opts.Location.Address != "" && unavailable(err):
+	case s.opts.Location.Address != "" && (unavailable(err) || errdefs.IsUnknown(err) && knock(ctx, s.opts.Location.Address) != nil):
+		// What is written to a stream that broke is told as an unknown error, "EOF".
 		return &SocketError{Address: s.opts.Location.Address, Err: errGone}
 	}
 	return err

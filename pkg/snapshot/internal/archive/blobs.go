@@ -2,6 +2,8 @@ package archive
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"io"
 
 	"github.com/containerd/containerd/v2/core/content"
@@ -16,6 +18,34 @@ func (d documents) add(mediaType string, data []byte) ispec.Descriptor {
 	desc := ispec.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(data), Size: int64(len(data))}
 	d[desc.Digest] = data
 	return desc
+}
+
+// maxDocument bounds index.json, manifest.json and configs, as snapshot.Image
+// does: the largest configs seen are far below that.
+const maxDocument = 16 << 20
+
+// readDocument gives a small file of an archive whole.
+func readDocument(name string, file io.ReaderAt, size int64) ([]byte, error) {
+	if size > maxDocument {
+		return nil, fmt.Errorf("reading %q: %d bytes are more than the %d that such a document may have", name, size, maxDocument)
+	}
+	data := make([]byte, size)
+	if _, err := io.ReadFull(io.NewSectionReader(file, 0, size), data); err != nil {
+		return nil, fmt.Errorf("reading %q: %w", name, withoutPath(err))
+	}
+	return data, nil
+}
+
+// parseDocument reads a JSON file of an archive.
+func parseDocument(name string, file io.ReaderAt, size int64, into any) error {
+	data, err := readDocument(name, file, size)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return fmt.Errorf("parsing %q: %w", name, err)
+	}
+	return nil
 }
 
 // section is a part of a file as a blob.

@@ -9,6 +9,7 @@ import (
 	"path"
 
 	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/errdefs"
 	"github.com/containerd/platforms"
 	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
@@ -73,7 +74,11 @@ func named(desc ispec.Descriptor, tags []string) []ispec.Descriptor {
 
 // dockerImage makes the manifest that docker does not save.
 func (a *Tar) dockerImage(s dockerImage) (ispec.Descriptor, error) {
-	config, err := a.read(s.Config)
+	file, err := a.part(s.Config)
+	if err != nil {
+		return ispec.Descriptor{}, err
+	}
+	config, err := readDocument(s.Config, file, file.Size())
 	if err != nil {
 		return ispec.Descriptor{}, err
 	}
@@ -111,7 +116,7 @@ func (a *Tar) dockerImage(s dockerImage) (ispec.Descriptor, error) {
 func (a *Tar) dockerLayer(name string, diffID digest.Digest) (ispec.Descriptor, error) {
 	part := a.parts[name]
 	if part == nil {
-		return ispec.Descriptor{}, fmt.Errorf("layer %q: %w", name, io.ErrUnexpectedEOF)
+		return ispec.Descriptor{}, fmt.Errorf("layer %q: %w", name, errdefs.ErrNotFound)
 	}
 	if err := diffID.Validate(); err != nil {
 		return ispec.Descriptor{}, fmt.Errorf("layer %q: diff ID %q: %w", name, diffID, err)
@@ -119,12 +124,12 @@ func (a *Tar) dockerLayer(name string, diffID digest.Digest) (ispec.Descriptor, 
 	desc := ispec.Descriptor{MediaType: images.MediaTypeDockerSchema2Layer, Digest: diffID, Size: part.Size()}
 	asItIs, err := inflate.IsPlain(part)
 	if err != nil {
-		return desc, fmt.Errorf("reading layer %q: %w", name, err)
+		return desc, fmt.Errorf("reading layer %q: %w", name, withoutPath(err))
 	}
 	if !asItIs {
 		desc.MediaType = images.MediaTypeDockerSchema2LayerGzip
 		if desc.Digest, err = digest.FromReader(io.NewSectionReader(part, 0, part.Size())); err != nil {
-			return desc, fmt.Errorf("reading layer %q: %w", name, err)
+			return desc, fmt.Errorf("reading layer %q: %w", name, withoutPath(err))
 		}
 	}
 	a.aliases[desc.Digest] = name

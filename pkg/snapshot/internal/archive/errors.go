@@ -27,12 +27,12 @@ func (e *SpoolError) Error() string {
 
 func (e *SpoolError) Unwrap() error { return e.Err }
 
-// Explain says in the words of an archive what tar and content readers say
-// in theirs.
-func Explain(err error) error {
+// Explain says in the words of the archive in the file or directory name what tar
+// and content readers say in theirs.
+func Explain(name string, err error) error {
 	var path *fs.PathError
 	switch {
-	case errors.As(err, &path):
+	case errors.As(err, &path) && path.Path == name:
 		return path.Err
 	case errors.Is(err, tar.ErrHeader):
 		return fmt.Errorf("it is no image archive: %w", err)

@@ -2,13 +2,12 @@ package archive
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/errdefs"
@@ -24,6 +23,11 @@ func (Layout) Close() error { return nil }
 
 // Index reads index.json.
 func (l Layout) Index(ctx context.Context) (index ispec.Index, err error) {
+	if info, err := os.Stat(string(l)); err != nil {
+		return index, err
+	} else if !info.IsDir() {
+		return index, syscall.ENOTDIR
+	}
 	var marker ispec.ImageLayout
 	if err := l.json(ctx, ispec.ImageLayoutFile, &marker); err != nil {
 		return index, err
@@ -50,10 +54,7 @@ func (l Layout) json(ctx context.Context, name string, into any) error {
 		return err
 	}
 	defer f.Close()
-	if err := json.NewDecoder(io.LimitReader(f, maxDocument)).Decode(into); err != nil {
-		return fmt.Errorf("parsing %q: %w", name, err)
-	}
-	return nil
+	return parseDocument(name, f, f.size, into)
 }
 
 // ReaderAt makes a layout a content.Provider. The caller closes what it gives.
@@ -78,14 +79,14 @@ func (l Layout) open(ctx context.Context, name string) (blobFile, error) {
 		return blobFile{}, errdefs.ErrNotFound
 	}
 	if err != nil {
-		return blobFile{}, err
+		return blobFile{}, fmt.Errorf("reading %q: %w", name, withoutPath(err))
 	}
 	if !info.Mode().IsRegular() {
 		return blobFile{}, notRegular(name)
 	}
 	f, err := openInterruptible(ctx, path)
 	if err != nil {
-		return blobFile{}, err
+		return blobFile{}, fmt.Errorf("reading %q: %w", name, withoutPath(err))
 	}
 	if info, err = f.Stat(); err == nil && !info.Mode().IsRegular() {
 		err = notRegular(name)

@@ -10,10 +10,15 @@ import (
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/inflate"
 )
 
+var errNoStdin = errors.New("there is no standard input")
+
 // plainFile gives an archive as an uncompressed tar that can be read here and
 // there: the file itself, or a copy of what is in it. The caller closes it.
 func plainFile(ctx context.Context, name string, o Options) (archiveFile, error) {
 	stream, total := o.Stdin, int64(0)
+	if name == "-" && stream == nil {
+		return archiveFile{}, errNoStdin
+	}
 	if name != "-" {
 		file, err := openInterruptible(ctx, name)
 		if err != nil {

@@ -3,7 +3,6 @@ package archive
 import (
 	"archive/tar"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,9 +16,6 @@ import (
 )
 
 const (
-	// maxDocument bounds index.json, manifest.json and configs, as snapshot.Image
-	// does: the largest configs seen are far below that.
-	maxDocument = 16 << 20
 	// maxArchiveNames bounds the index of an archive: an image has a few
 	// blobs, and the largest archives seen hold some thousands.
 	maxArchiveNames = 1 << 20
@@ -165,28 +161,18 @@ func (a *Tar) Index(ctx context.Context) (index ispec.Index, err error) {
 
 // document reads a JSON file of the archive.
 func (a *Tar) document(name string, into any) error {
-	data, err := a.read(name)
+	part, err := a.part(name)
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(data, into); err != nil {
-		return fmt.Errorf("parsing %q: %w", name, err)
-	}
-	return nil
+	return parseDocument(name, part, part.Size(), into)
 }
 
-// read gives a small file of the archive whole.
-func (a *Tar) read(name string) ([]byte, error) {
+// part gives a file that the archive must have.
+func (a *Tar) part(name string) (*io.SectionReader, error) {
 	part := a.parts[path.Clean(name)]
 	if part == nil {
 		return nil, fmt.Errorf("file %q: %w", name, errdefs.ErrNotFound)
 	}
-	if part.Size() > maxDocument {
-		return nil, fmt.Errorf("reading %q: %d bytes are more than the %d that such a document may have", name, part.Size(), maxDocument)
-	}
-	data := make([]byte, part.Size())
-	if _, err := io.ReadFull(io.NewSectionReader(part, 0, part.Size()), data); err != nil {
-		return nil, fmt.Errorf("reading %q: %w", name, err)
-	}
-	return data, nil
+	return part, nil
 }
