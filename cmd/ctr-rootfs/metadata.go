@@ -118,6 +118,9 @@ func (f *metadataFlag) check(output string) error {
 	if err != nil {
 		return fmt.Errorf("comparing --metadata-file %q with -o %q: %w", f.name, output, err)
 	}
+	if overlap && (output == "" || output == "-") {
+		return usagef("reading --metadata-file %q: it is where standard output goes", f.name)
+	}
 	if overlap {
 		return usagef("reading --metadata-file %q: it is what -o %q writes", f.name, output)
 	}
@@ -170,7 +173,7 @@ func describe(o *opened, r export.Report, t *target) metadata {
 		Snapshotter: o.view.Snapshotter,
 		Via:         string(o.view.Via),
 		Entries:     r,
-		LeftOut:     slices.Concat(unwanted(o), foreign(o), unholdable(r, t)),
+		LeftOut:     listed(unwanted(o), foreign(o), unholdable(r, t)),
 		Unmatched:   o.tree.filter.Unmatched(),
 		Unkept:      o.tree.unkept,
 	}
@@ -197,9 +200,15 @@ func (m metadata) name() string {
 	return m.Image
 }
 
+// listed puts lists together: one of nothing is [] in JSON, where null would
+// be no list.
+func listed(lists ...[]metadataLeftOut) []metadataLeftOut {
+	return append([]metadataLeftOut{}, slices.Concat(lists...)...)
+}
+
 // unwanted is what the flags left out.
 func unwanted(o *opened) []metadataLeftOut {
-	left := []metadataLeftOut{}
+	var left []metadataLeftOut
 	for _, path := range o.tree.omission.Omitted() {
 		left = append(left, leftOutPath(path, "the profile moby does not have it", true))
 	}

@@ -27,6 +27,14 @@ func TestMetadataKeepsBytes(t *testing.T) {
 	}
 }
 
+// TestMetadataOfNothingLeftOut is a list, too, as a program expects.
+func TestMetadataOfNothingLeftOut(t *testing.T) {
+	text, err := json.Marshal(metadata{LeftOut: listed(nil, nil)})
+	if err != nil || !strings.Contains(string(text), `"leftOut":[]`) {
+		t.Errorf("metadata of nothing left out: %v, %s", err, text)
+	}
+}
+
 func TestMetadataFileIsNotTheOutput(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, c := range []struct {
