@@ -26,7 +26,7 @@ func TestImports(t *testing.T) {
 		"pkg/layers":     {containerd, grpc, module + "/pkg/snapshot", module + "/pkg/ocispec"},
 
 		"pkg/snapshot/internal/archive":  {client, grpc, module + "/pkg/export", module + "/pkg/layers", module + "/pkg/ocispec"},
-		"pkg/snapshot/internal/inflate":  {containerd, grpc, module},
+		"internal/inflate":               {containerd, grpc, module},
 		"pkg/snapshot/internal/registry": {client, grpc, module},
 		"pkg/snapshot/internal/rootfs":   {client, grpc, module},
 	} {

@@ -96,10 +96,10 @@ func readBlob(ctx context.Context, l Layer, blob Blob, x *index, sp *spool) erro
 		return err
 	}
 	stream := newBlobStream(io.TeeReader(io.NewSectionReader(blob, 0, blob.Size()), raw))
-	defer stream.close()
+	defer func() { _ = stream.tar.Close() }() // it was only read
 	s := &tarStream{quota: x.quota, sinks: []io.Writer{content}}
 	x.source = blob
-	if stream.compressed() || !x.inPlace {
+	if stream.tar.Compressed() || !x.inPlace {
 		tar := &part{spool: sp}
 		x.inPlace, x.source = false, tar
 		s.sinks = append(s.sinks, countingWriter{tar, &x.quota.spooled})

@@ -20,6 +20,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ctr-rootfs/ctr-rootfs/internal/inflate"
 )
 
 // What Options leaves at zero.
@@ -29,7 +31,7 @@ const (
 	DefaultMaxEntries = 4_000_000
 	// DefaultMaxBytes is more than any image that people run; a few KiB of
 	// zstd can inflate to more than any disk holds.
-	DefaultMaxBytes = 128 << 30
+	DefaultMaxBytes = inflate.DefaultMaxBytes
 	// DefaultMetadataPerEntry bounds what names, targets and xattrs add to the
 	// index: each may be 1 MiB long in a tar.
 	DefaultMetadataPerEntry = 128

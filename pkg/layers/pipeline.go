@@ -2,15 +2,8 @@ package layers
 
 import (
 	"context"
-	"errors"
 	"io"
-
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 )
-
-// errTrailing is a blob that goes on after its compressed stream.
-var errTrailing = errors.New("trailing garbage after the compressed stream")
 
 const (
 	// chunkSize and chunkCount make up what one layer holds in memory.
@@ -82,10 +75,6 @@ func fill(r io.Reader, buf []byte) (n int, err error) {
 		var read int
 		read, err = r.Read(buf[n:])
 		n += read
-	}
-	if errors.Is(err, gzip.ErrHeader) || errors.Is(err, zstd.ErrMagicMismatch) {
-		// The first header was read before: newBlobStream.
-		err = errTrailing
 	}
 	return n, err
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/inflate"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/inflate"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/rootfs"
 )
 
@@ -39,7 +39,7 @@ func (d differ) Apply(ctx context.Context, desc ispec.Descriptor, mounts []mount
 		return ispec.Descriptor{}, fmt.Errorf("opening layer %s: %w", desc.Digest, err)
 	}
 	defer ra.Close()
-	layer, err := inflate.NewReader(content.NewReader(ra), false)
+	layer, err := inflate.NewReader(content.NewReader(ra), inflate.Options{})
 	if err != nil {
 		return ispec.Descriptor{}, fmt.Errorf("decompressing layer %s: %w", desc.Digest, err)
 	}

@@ -17,7 +17,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 	boltErrors "go.etcd.io/bbolt/errors"
 
-	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/inflate"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/inflate"
 )
 
 const (

@@ -6,8 +6,8 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/ctr-rootfs/ctr-rootfs/internal/inflate"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/archive"
-	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/inflate"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/registry"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/rootfs"
 )

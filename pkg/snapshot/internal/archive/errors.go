@@ -11,7 +11,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/inflate"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/inflate"
 )
 
 // SpoolError says why an archive could not be written out to a temporary file

@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/inflate"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/inflate"
 )
 
 var errNoStdin = errors.New("there is no standard input")
@@ -40,7 +40,7 @@ func plainFile(ctx context.Context, name string, o Options) (archiveFile, error)
 	if o.Watch != nil {
 		watched = o.Watch(interruptible, total)
 	}
-	inflated, err := inflate.NewReader(watched, true)
+	inflated, err := inflate.NewReader(watched, inflate.Options{Padded: true})
 	if err != nil {
 		return archiveFile{}, err
 	}

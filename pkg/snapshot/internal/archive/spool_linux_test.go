@@ -13,7 +13,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sys/unix"
 
-	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/inflate"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/inflate"
 )
 
 func TestFIFOWithoutWriterCanBeInterrupted(t *testing.T) {

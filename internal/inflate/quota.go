@@ -9,7 +9,7 @@ import (
 )
 
 // DefaultMaxBytes is more than any image that people run; a few KiB of zstd can
-// inflate to more than any disk holds. pkg/layers has the same.
+// inflate to more than any disk holds.
 const DefaultMaxBytes = 128 << 30
 
 // ErrLimit is what a stream ends with when its Quota is used up.

@@ -45,6 +45,9 @@ func TestNewReader(t *testing.T) {
 		"zstd, skippable":         {skipped, text, nil, false},
 		"gzip, zeros":             {after(zipped.Bytes(), zeros), text, nil, false},
 		"gzip, zeros, no archive": {after(zipped.Bytes(), zeros), "", ErrTrailing, true},
+		"gzip, half a header":     {after(zipped.Bytes(), []byte{0x1f, 0x8b}), "", ErrTrailing, false},
+		"gzip, a header cut":      {after(zipped.Bytes(), zipped.Bytes()[:5]), "", io.ErrUnexpectedEOF, false},
+		"gzip's magic alone":      {[]byte{0x1f, 0x8b, 7}, "\x1f\x8b\x07", nil, false},
 		"gzip, garbage":           {after(zipped.Bytes(), []byte("x")), "", ErrTrailing, false},
 		"gzip, zeros, garbage":    {after(after(zipped.Bytes(), zeros), []byte("garbage that is long")), "", ErrTrailing, false},
 		"zstd, garbage":           {after(frame, []byte("garbage")), "", ErrTrailing, false},
@@ -52,7 +55,7 @@ func TestNewReader(t *testing.T) {
 		"cut gzip":                {zipped.Bytes()[:zipped.Len()-3], "", io.ErrUnexpectedEOF, false},
 		"cut zstd":                {frame[:len(frame)-3], "", io.ErrUnexpectedEOF, false},
 	} {
-		r, err := NewReader(bytes.NewReader(c.data), !c.strict)
+		r, err := NewReader(bytes.NewReader(c.data), Options{Padded: !c.strict, Sync: c.strict})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
