@@ -1,0 +1,7 @@
+//go:build race
+
+package export_test
+
+// raceAllocations is what a name costs more under the race detector, with which
+// a sync.Pool drops some of what it is given, at random.
+const raceAllocations = 1.5
