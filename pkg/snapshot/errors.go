@@ -117,7 +117,7 @@ func (e *ArchiveError) Unwrap() []error {
 type SpoolError = archive.SpoolError
 
 // ReferenceError says that an archive holds no image named Ref, or several
-// where none was named.
+// that are, or where none was named. Have tells them apart.
 type ReferenceError struct {
 	Path, Ref string
 	Have      []string

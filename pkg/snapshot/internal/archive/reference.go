@@ -13,29 +13,31 @@ import (
 // Referenced gives the manifests of an archive's index that the reference
 // names: all of them where it is empty and the archive holds one image only. An
 // image of many platforms may stand there as many manifests of one name. Where
-// no manifest is named, or several images are, it gives none. names are what the
-// archive's images may be asked for by.
+// no manifest is named, or several images are, it gives none, and by what they
+// may be asked for: names, or digests of those that have no name of their own.
 func Referenced(index ispec.Index, ref string) (found []ispec.Descriptor, names []string) {
+	if ref == "" {
+		found = index.Manifests
+	}
 	byName := make(map[string][]ispec.Descriptor)
 	for _, m := range index.Manifests {
-		for _, name := range namesOf(m) {
-			if byName[name] == nil {
-				names = append(names, name)
-			}
+		for _, name := range append(annotated(m), m.Digest.String()) {
 			byName[name] = append(byName[name], m)
 		}
 	}
-	if ref == "" && !several(index.Manifests) {
-		return index.Manifests, names
-	}
-	if ref != "" {
-		for _, spelling := range spellings(ref) {
-			if byName[spelling] != nil {
-				return byName[spelling], names
-			}
+	for _, spelling := range spellings(ref) {
+		if found == nil {
+			found = byName[spelling]
 		}
 	}
-	return nil, names
+	if !several(found) {
+		return found, namesOf(index.Manifests, nil)
+	}
+	shared := make(map[string]bool)
+	for name, fit := range byName {
+		shared[name] = several(fit)
+	}
+	return nil, namesOf(found, shared)
 }
 
 // spellings gives a reference as it was typed, and as docker would write it.
@@ -47,13 +49,23 @@ func spellings(ref string) []string {
 	return all
 }
 
-// namesOf gives the names by which a manifest of an archive may be asked for;
-// one that has none goes by its digest.
-func namesOf(m ispec.Descriptor) []string {
-	if names := annotated(m); len(names) > 0 {
-		return names
+// namesOf gives the names by which manifests of an archive may be asked for, but
+// for those that several images share; a manifest without one goes by its digest.
+func namesOf(manifests []ispec.Descriptor, shared map[string]bool) (all []string) {
+	seen := make(map[string]bool)
+	for _, m := range manifests {
+		names := slices.DeleteFunc(annotated(m), func(name string) bool { return shared[name] })
+		if len(names) == 0 {
+			names = []string{m.Digest.String()}
+		}
+		for _, name := range names {
+			if !seen[name] {
+				seen[name] = true
+				all = append(all, name)
+			}
+		}
 	}
-	return []string{m.Digest.String()}
+	return all
 }
 
 // annotated gives the whole name, which containerd and docker write, and the

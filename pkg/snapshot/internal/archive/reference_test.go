@@ -45,8 +45,12 @@ func TestReferenced(t *testing.T) {
 		{"two names of one", []ispec.Descriptor{member("x", a, "", ""), member("x", b, "", "")}, "", 2, ""},
 		{"platforms of one", []ispec.Descriptor{member("x", a, "", "amd64"), member("y", a, "", "arm64")}, "", 2, ""},
 		{"platforms without a name", []ispec.Descriptor{member("x", "", "", "amd64"), member("y", "", "", "arm64")}, "", 2, ""},
-		{"one platform twice", []ispec.Descriptor{member("x", a, "", "amd64"), member("y", a, "", "amd64")}, "", 0, a},
+		{"one platform twice", []ispec.Descriptor{member("x", a, "", "amd64"), member("y", a, "", "amd64")}, "", 0, digestOf("x") + ", " + digestOf("y")},
 		{"several without a name", []ispec.Descriptor{member("x", "", "", "amd64"), member("y", "", "", "amd64")}, "", 0, digestOf("x") + ", " + digestOf("y")},
+		{"one tag of several", []ispec.Descriptor{member("x", a, "latest", ""), member("y", b, "latest", ""), member("z", "", "other", "")}, "latest", 0, a + ", " + b},
+		{"one tag of platforms", []ispec.Descriptor{member("x", a, "latest", "amd64"), member("y", a, "latest", "arm64"), member("z", b, "2", "")}, "latest", 2, ""},
+		{"one name of several", []ispec.Descriptor{member("x", a, "", ""), member("y", a, "", "")}, "a:1", 0, digestOf("x") + ", " + digestOf("y")},
+		{"a named one's digest", []ispec.Descriptor{member("x", a, "", ""), member("y", a, "", "")}, digestOf("y"), 1, ""},
 		{"digest", []ispec.Descriptor{member("x", "", "", "amd64"), member("y", "", "", "amd64")}, digestOf("y"), 1, ""},
 	} {
 		got, names := Referenced(ispec.Index{Manifests: c.has}, c.ref)
