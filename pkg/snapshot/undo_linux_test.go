@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"syscall"
 	"testing"
+
+	"github.com/containerd/containerd/v2/core/mount"
 )
 
 // spoiled is a backend of which ctx is cancelled as soon as it is in use, and
@@ -49,5 +52,40 @@ func TestUndoFailsAfterASignal(t *testing.T) {
 		if !errors.Is(err, signal) || !errors.Is(err, failure) || !errors.As(err, &undo) || undo.Key == "" {
 			t.Errorf("%s = %v, want %q and an UndoError of %q", name, err, signal, failure)
 		}
+	}
+}
+
+// busy is a mount manager whose mounts cannot be removed.
+type busy struct{ mount.Manager }
+
+func (busy) Deactivate(context.Context, string) error { return syscall.EBUSY }
+
+// TestLeaseStaysWithWhatIsLeft removes a run's view whose mounts are in use: the
+// lease stays, by which Collect finds them, until that succeeds.
+func TestLeaseStaysWithWhatIsLeft(t *testing.T) {
+	needRoot(t)
+	s := storeWithImage(t)
+	err := s.with(t.Context(), func(ctx context.Context, sess *session) error {
+		v := &View{Key: "run", store: s, activated: true}
+		if _, err := v.hold(ctx, sess, nil); err != nil {
+			return err
+		}
+		sess.mounts = busy{}
+		var undo *UndoError
+		if err := v.undo(ctx, sess, false); !errors.Is(err, syscall.EBUSY) || !errors.As(err, &undo) {
+			t.Errorf("undo = %v, want an UndoError of %v", err, syscall.EBUSY)
+		}
+		found, err := sess.client.LeasesService().List(ctx)
+		if err != nil || len(found) != 1 {
+			t.Errorf("there are the leases %v, %v; want that of the run", found, err)
+		}
+		sess.mounts = nil
+		return v.undo(ctx, sess, false)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := leasesOf(t, s); n != 0 {
+		t.Errorf("%d leases are left", n)
 	}
 }
