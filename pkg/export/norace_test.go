@@ -3,3 +3,5 @@
 package export_test
 
 const raceAllocations = 0
+
+const raceSlowdown = 1

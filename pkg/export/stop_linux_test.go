@@ -14,7 +14,7 @@ import (
 
 // stopWithin is what a person takes for at once. A busy machine may delay a
 // goroutine for longer, so the quickest of a few attempts counts.
-const stopWithin = 100 * time.Millisecond
+const stopWithin = raceSlowdown * 100 * time.Millisecond
 
 // Inside a file of 9 GiB, Write stops at the next read and not at the next file,
 // whatever the sink does with the bytes.
