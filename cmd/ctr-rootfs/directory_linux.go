@@ -32,7 +32,8 @@ func openDirectory(name string, noSameOwner bool) (*target, error) {
 		}
 		return err
 	}
-	dir, err := os.Open(name)
+	// O_DIRECTORY: opening a FIFO would wait for its other end.
+	dir, err := os.OpenFile(name, os.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return nil, joined(fmt.Errorf("writing directory %q: %w", name, files.WithoutPath(err)), remove())
 	}
