@@ -40,7 +40,7 @@ func hintTable() []func(error) (string, bool) {
 		always[*snapshot.MountDeniedError]("it needs CAP_SYS_ADMIN (and in a pod AppArmor Unconfined), or containerd 2.2 or newer, or --via layers"),
 		hintOf(socketHint),
 		hintOf(func(e *snapshot.NamespaceError) string { return "use --namespace " + e.Others[0] }),
-		always[*snapshot.PlatformError]("choose one of them with --platform"),
+		hintOf(platformHint),
 		always[*snapshot.MissingError]("leave out --pull never to pull it"),
 		always[*snapshot.IncompleteError]("leave out --pull never to pull it"),
 		always[*snapshot.DiscardedError]("use --via view where the image is unpacked, or --pull always to pull them again"),
@@ -119,6 +119,13 @@ func placeHint(e *export.PlaceError) string {
 		return fmt.Sprintf("leave that out with --exclude %s, or mount elsewhere", e.At)
 	}
 	return ""
+}
+
+func platformHint(e *snapshot.PlatformError) string {
+	if len(e.Have) == 0 {
+		return ""
+	}
+	return "choose one of them with --platform"
 }
 
 func ownerHint(e *export.OwnerError) string {

@@ -84,3 +84,10 @@ func TestExplainSaysWhatToDo(t *testing.T) {
 		}
 	}
 }
+
+// TestNoChoiceIsNoHint: there is nothing to choose of an index of nothing.
+func TestNoChoiceIsNoHint(t *testing.T) {
+	if hint := hintFor(&snapshot.PlatformError{Image: "a", Want: "linux/amd64"}); hint != "" {
+		t.Errorf("an image without any platform has the hint %q", hint)
+	}
+}

@@ -50,6 +50,9 @@ func (j job) write(ctx context.Context, source string, out *outputFlags, arrange
 	if err != nil {
 		return err
 	}
+	if err := out.checkSource(req); err != nil {
+		return err
+	}
 	target, err := out.open(ctx)
 	if err != nil {
 		return err

@@ -19,6 +19,9 @@ import (
 func (f *treeFlags) readReplacements() error {
 	from := make(map[string]string)
 	for _, keep := range f.keeps {
+		if err := checkInside("--keep", keep, keep); err != nil {
+			return err
+		}
 		from[rooted(keep)] = "--keep " + keep
 	}
 	for _, text := range f.replaces {
@@ -39,11 +42,11 @@ func (f *treeFlags) readReplacements() error {
 // that its size bounds no memory.
 func readReplacement(text string) (export.Made, error) {
 	place, name, ok := strings.Cut(text, "=")
-	if !ok || rooted(place) == "" || name == "" {
+	if !ok || name == "" {
 		return export.Made{}, usagef("reading --replace %q: it is PATH=FILE", text)
 	}
-	if slices.Contains(strings.Split(place, "/"), "..") {
-		return export.Made{}, usagef("reading --replace %q: %q leads upwards", text, place)
+	if err := checkInside("--replace", text, place); err != nil {
+		return export.Made{}, err
 	}
 	info, err := os.Stat(name)
 	if err != nil {
@@ -60,6 +63,18 @@ func readReplacement(text string) (export.Made, error) {
 		Size: info.Size(),
 		Open: func(context.Context) (io.ReadCloser, error) { return os.Open(name) },
 	}, nil
+}
+
+// checkInside refuses a place that is not below the root: text is what flag was
+// given.
+func checkInside(flag, text, place string) error {
+	switch {
+	case slices.Contains(strings.Split(place, "/"), ".."):
+		return usagef("reading %s %q: %q leads upwards", flag, text, place)
+	case rooted(place) == "":
+		return usagef("reading %s %q: %q is no path below the root", flag, text, place)
+	}
+	return nil
 }
 
 // rooted gives a path inside the root, clean and without a leading slash; empty

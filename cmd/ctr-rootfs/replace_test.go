@@ -37,6 +37,10 @@ func TestReplacementsContradict(t *testing.T) {
 		{[]string{"a/b=main.go"}, []string{"a"}, false},
 		{[]string{"a=main.go", "/a/=main.go"}, nil, true},
 		{[]string{"etc/hosts=main.go"}, []string{"/etc/hosts"}, true},
+		{nil, []string{""}, true},
+		{nil, []string{"/"}, true},
+		{nil, []string{"../etc/hosts"}, true},
+		{nil, []string{"/etc/hosts/"}, false},
 	} {
 		f := treeFlags{keeps: c.keeps, replaces: c.replaces}
 		if err := f.readReplacements(); (err != nil) != c.refused {

@@ -53,6 +53,19 @@ func (f *outputFlags) check() error {
 	return f.metadata.check(f.file)
 }
 
+// checkSource refuses to replace the archive that is read.
+func (f *outputFlags) checkSource(req request) error {
+	if !req.Source.InArchive() {
+		return nil
+	}
+	for _, out := range [][2]string{{"-o", f.file}, {"--metadata-file", f.metadata.name}} {
+		if out[1] != "-" && files.Same(out[1], req.Source.Name, f.in) {
+			return usagef("reading %s %q: it is what %q is read from", out[0], out[1], req.typed)
+		}
+	}
+	return nil
+}
+
 // target is an output with the sink that writes to it.
 type target struct {
 	sink export.Sink

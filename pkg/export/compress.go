@@ -44,16 +44,16 @@ func ParseCompression(s string) (Compression, error) {
 }
 
 // CompressionFor is what the name of an output file asks for, in either case:
-// gzip for .gz and .tgz, zstd for .zst and .tzst. The ending of another
+// gzip for .gz and .tgz, zstd for .zst, .zstd and .tzst. The ending of another
 // compressor is an error, and every other name asks for none.
 func CompressionFor(filename string) (Compression, error) {
 	name := strings.ToLower(filename)
 	switch ending := path.Ext(name); {
 	case ending == ".gz", ending == ".tgz":
 		return Compression{Format: "gzip"}, nil
-	case ending == ".zst", ending == ".tzst":
+	case ending == ".zst", ending == ".zstd", ending == ".tzst":
 		return Compression{Format: "zstd"}, nil
-	case slices.Contains([]string{".bz2", ".tbz", ".tbz2", ".xz", ".txz", ".lz", ".lz4", ".lzma", ".lzo", ".br", ".z"}, ending):
+	case slices.Contains([]string{".bz2", ".tbz", ".tbz2", ".xz", ".txz", ".lz", ".lz4", ".lzma", ".lzo", ".br", ".z", ".zip", ".7z"}, ending):
 		return Compression{}, fmt.Errorf("unknown compression by the ending of %q: it is gzip or zstd", filename)
 	}
 	return Compression{Format: "none"}, nil

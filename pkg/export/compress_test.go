@@ -115,7 +115,7 @@ func TestParseCompression(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{"a.tar.gz": "gzip", "a.tgz": "gzip", "a.tar.zst": "zstd", "a.tar": "none", "gz": "none", "-": "none",
-		"o.gz": "gzip", "o.ZST": "zstd", "gz/o": "none", "A.TAR.GZ": "gzip", "a.Tgz": "gzip", "a.TZST": "zstd", "a.tar.bz2": "", "a.XZ": "", "a.tbz2": ""} {
+		"o.gz": "gzip", "o.ZST": "zstd", "o.tar.zstd": "zstd", "o.zip": "", "o.7z": "", "gz/o": "none", "A.TAR.GZ": "gzip", "a.Tgz": "gzip", "a.TZST": "zstd", "a.tar.bz2": "", "a.XZ": "", "a.tbz2": ""} {
 		got, err := export.CompressionFor(name)
 		if refused := want == ""; err != nil != refused || !refused && got.String() != want {
 			t.Errorf("CompressionFor(%q) = %s, %v, want %q", name, got, err, want)

@@ -15,7 +15,7 @@ func isStdout(name string) bool { return name == "" || name == "-" }
 // has both: in the same file, or below it where it is a directory.
 func Overlap(name, output string, stdout *os.File) (bool, error) {
 	// One file may be mounted at two places, and be standard output, too.
-	if sameFile(name, output, stdout) {
+	if Same(name, output, stdout) {
 		return true, nil
 	}
 	if isStdout(output) {
@@ -32,19 +32,20 @@ func Overlap(name, output string, stdout *os.File) (bool, error) {
 	return own == other || strings.HasPrefix(own, other+string(filepath.Separator)), nil
 }
 
-// sameFile says whether both are there and one; why one of them cannot be
-// looked at is told by Create.
-func sameFile(name, output string, stdout *os.File) bool {
+// Same says whether name leads to the file that other leads to, or that stream
+// is, where other names that. Why one of them cannot be looked at is told by who
+// opens it.
+func Same(name, other string, stream *os.File) bool {
 	own, err := os.Stat(name)
 	if err != nil {
 		return false
 	}
-	stat := stdout.Stat
-	if !isStdout(output) {
-		stat = func() (fs.FileInfo, error) { return os.Stat(output) }
+	stat := stream.Stat
+	if !isStdout(other) {
+		stat = func() (fs.FileInfo, error) { return os.Stat(other) }
 	}
-	other, err := stat()
-	return err == nil && os.SameFile(own, other)
+	info, err := stat()
+	return err == nil && os.SameFile(own, info)
 }
 
 // absolute gives the one path of what name leads to.
