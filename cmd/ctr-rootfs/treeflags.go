@@ -33,7 +33,7 @@ type treeFlags struct {
 // up in it, and shows nothing of it.
 func newLookupFlags(flags *pflag.FlagSet) *treeFlags {
 	f := &treeFlags{profile: "none", xattrs: "default", live: newPauseFlag(flags)}
-	flags.StringArrayVar(&f.replaces, "replace", nil, "give the file PATH the content of FILE (`PATH=FILE`)")
+	flags.StringArrayVar(&f.replaces, "replace", nil, "make PATH a file with the content of FILE, mode 0644 and owner 0:0, whatever the image has there, also a directory (`PATH=FILE`)")
 	return f
 }
 
