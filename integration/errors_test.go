@@ -64,6 +64,7 @@ func errorLines(stderr string) []string {
 		line = strings.TrimSuffix(line, "\n")
 		said := strings.TrimPrefix(line, "ctr-rootfs: ")
 		course := strings.HasPrefix(said, "unpacking ") && !strings.HasPrefix(said, "unpacking image ")
+		course = course || strings.Contains(said, ": trying again in ")
 		for _, start := range []string{"waiting up to ", "using the embedded store ", "using containerd at ", "pulling example.com/"} {
 			course = course || strings.HasPrefix(said, start)
 		}

@@ -134,11 +134,12 @@ func TestReaderStalls(t *testing.T) {
 			if took := time.Since(start); err != nil || took > 15*time.Second {
 				t.Errorf("%s: it ended after %s (%v)", name, took, err)
 			}
-			checkError(t, s.stderr.String(), "--timeout")
 			output, err := io.ReadAll(s.stdout)
 			if err != nil {
 				t.Fatal(err)
 			}
+			_ = s.cmd.Wait() // who copies stderr is through; the process was waited for
+			checkError(t, s.stderr.String(), "--timeout")
 			if len(output)+len(s.head) >= len(want) {
 				t.Errorf("%s: %d bytes were written to nobody", name, len(output))
 			}
