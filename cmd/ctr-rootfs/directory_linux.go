@@ -6,7 +6,7 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 	"golang.org/x/sys/unix"
 )
@@ -18,7 +18,7 @@ func openDirectory(name string, noSameOwner bool) (*target, error) {
 	if err := os.Mkdir(name, 0o755); errors.Is(err, fs.ErrExist) {
 		made = false
 	} else if err != nil {
-		return nil, fmt.Errorf("writing directory %q: %w", name, files.WithoutPath(err))
+		return nil, fmt.Errorf("writing directory %q: %w", name, hostfile.WithoutPath(err))
 	}
 	remove := func() error {
 		if !made {
@@ -35,7 +35,7 @@ func openDirectory(name string, noSameOwner bool) (*target, error) {
 	// O_DIRECTORY: opening a FIFO would wait for its other end.
 	dir, err := os.OpenFile(name, os.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
-		return nil, joined(fmt.Errorf("writing directory %q: %w", name, files.WithoutPath(err)), remove())
+		return nil, joined(fmt.Errorf("writing directory %q: %w", name, hostfile.WithoutPath(err)), remove())
 	}
 	sink, err := export.NewDir(dir, export.DirOptions{NoSameOwner: noSameOwner})
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 	"github.com/spf13/cobra"
 )
@@ -74,7 +74,7 @@ func list(ctx context.Context, tree export.Tree, s streams, format func([]byte, 
 
 func writingStdout(err error) error {
 	if err != nil {
-		return fmt.Errorf("writing standard output: %w", files.WithoutPath(err))
+		return fmt.Errorf("writing standard output: %w", hostfile.WithoutPath(err))
 	}
 	return nil
 }

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -49,12 +49,12 @@ func writePages(cmd *cobra.Command, dir string) error {
 func writePage(cmd *cobra.Command, name string) error {
 	file, err := os.Create(name)
 	if err != nil {
-		return fmt.Errorf("writing %q: %w", name, files.WithoutPath(err))
+		return fmt.Errorf("writing %q: %w", name, hostfile.WithoutPath(err))
 	}
 	w := bufio.NewWriter(file)
 	page(w, cmd)
 	if err := joined(w.Flush(), file.Close()); err != nil {
-		return fmt.Errorf("writing %q: %w", name, files.WithoutPath(err))
+		return fmt.Errorf("writing %q: %w", name, hostfile.WithoutPath(err))
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
@@ -109,7 +110,7 @@ func (f *registryFlags) typed(ctx context.Context, fd int) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading the password: %w", err)
 	}
-	text, err := files.Interruptible(ctx, func() ([]byte, error) { return term.ReadPassword(fd) }, func([]byte) {})
+	text, err := hostfile.Await(ctx, func() ([]byte, error) { return term.ReadPassword(fd) }, func([]byte) {})
 	if ctx.Err() != nil {
 		if err := term.Restore(fd, before); err != nil {
 			return "", fmt.Errorf("restoring the terminal: %w", err)

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 )
 
@@ -50,7 +50,7 @@ func readReplacement(text string) (export.Made, error) {
 	}
 	info, err := os.Stat(name)
 	if err != nil {
-		return export.Made{}, fmt.Errorf("reading --replace %q: %q: %w", text, name, files.WithoutPath(err))
+		return export.Made{}, fmt.Errorf("reading --replace %q: %q: %w", text, name, hostfile.WithoutPath(err))
 	}
 	if !info.Mode().IsRegular() {
 		return export.Made{}, fmt.Errorf("reading --replace %q: %q is not a regular file", text, name)

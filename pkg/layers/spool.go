@@ -3,10 +3,11 @@ package layers
 import (
 	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"sync"
 	"sync/atomic"
+
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 )
 
 // spool is one file for the tars of all layers that are not read in place: an
@@ -49,10 +50,7 @@ func (s *spool) open() error {
 
 // failed names the folder, and not the file, which has no name that counts.
 func (s *spool) failed(err error) error {
-	if path := (*fs.PathError)(nil); errors.As(err, &path) {
-		err = path.Err
-	}
-	return &SpoolError{Dir: s.dir, Err: err}
+	return &SpoolError{Dir: s.dir, Err: hostfile.WithoutPath(err)}
 }
 
 func (s *spool) Close() error {

@@ -10,15 +10,13 @@ import (
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/platforms"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/archive"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/identity"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 const (
-	// maxDocument bounds a manifest, index or config: registries refuse
-	// manifests over 4 MiB, and the largest configs seen are far below that.
-	maxDocument = 16 << 20
 	// maxNesting bounds indexes inside of indexes.
 	maxNesting = 4
 	// maxManifests bounds what indexes list in all: the largest that were seen
@@ -218,16 +216,16 @@ func document(ctx context.Context, blobs content.Provider, desc ispec.Descriptor
 	if desc.Size < 0 {
 		return fmt.Errorf("reading %s %s: its size is said to be %d", desc.MediaType, desc.Digest, desc.Size)
 	}
-	if desc.Size > maxDocument {
-		return fmt.Errorf("reading %s %s: %d bytes are more than the %d that such a document may have", desc.MediaType, desc.Digest, desc.Size, maxDocument)
+	if desc.Size > archive.MaxDocument {
+		return fmt.Errorf("reading %s %s: %d bytes are more than the %d that such a document may have", desc.MediaType, desc.Digest, desc.Size, archive.MaxDocument)
 	}
 	ra, err := blobs.ReaderAt(ctx, desc)
 	if err != nil {
 		return fmt.Errorf("reading %s %s: %w", desc.MediaType, desc.Digest, err)
 	}
 	defer ra.Close()
-	if ra.Size() > maxDocument {
-		return fmt.Errorf("reading %s %s: %d bytes are more than the %d that such a document may have", desc.MediaType, desc.Digest, ra.Size(), maxDocument)
+	if ra.Size() > archive.MaxDocument {
+		return fmt.Errorf("reading %s %s: %d bytes are more than the %d that such a document may have", desc.MediaType, desc.Digest, ra.Size(), archive.MaxDocument)
 	}
 	data := make([]byte, ra.Size())
 	if n, err := ra.ReadAt(data, 0); n < len(data) {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 )
 
 // readerGrace is how long a reader that stalls is given, once the work is to
@@ -62,7 +64,7 @@ func (o *inPlace) Write(p []byte) (int, error) {
 
 func (o *inPlace) explain(err error) error {
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", o.name, WithoutPath(err))
+		return fmt.Errorf("writing %s: %w", o.name, hostfile.WithoutPath(err))
 	}
 	return nil
 }
@@ -73,7 +75,7 @@ func (o *inPlace) Finish() error {
 		return nil
 	}
 	if err := o.file.Close(); err != nil {
-		return fmt.Errorf("closing %s: %w", o.name, WithoutPath(err))
+		return fmt.Errorf("closing %s: %w", o.name, hostfile.WithoutPath(err))
 	}
 	return nil
 }
@@ -82,9 +84,9 @@ func (o *inPlace) Discard() error { return o.Finish() }
 
 // openInPlace opens a device or FIFO.
 func openInPlace(ctx context.Context, name string) (Output, error) {
-	file, err := Open(ctx, name, os.O_WRONLY)
+	file, err := hostfile.Open(ctx, name, os.O_WRONLY)
 	if err != nil {
-		return nil, fmt.Errorf("opening %q for writing: %w", name, WithoutPath(err))
+		return nil, fmt.Errorf("opening %q for writing: %w", name, hostfile.WithoutPath(err))
 	}
 	return newInPlace(ctx, file, fmt.Sprintf("%q", name), true), nil
 }

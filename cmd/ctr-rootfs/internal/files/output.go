@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"golang.org/x/term"
 )
 
@@ -57,7 +58,7 @@ func Create(ctx context.Context, name string, stdout *os.File) (Output, error) {
 func createWhole(name string) (Output, error) {
 	path, err := resolve(name)
 	if err != nil {
-		return nil, fmt.Errorf("writing %q: %w", name, WithoutPath(err))
+		return nil, fmt.Errorf("writing %q: %w", name, hostfile.WithoutPath(err))
 	}
 	f, err := newWholeFile(path)
 	if err == nil {
@@ -67,14 +68,5 @@ func createWhole(name string) (Output, error) {
 	if _, gone := os.Stat(dir); errors.Is(gone, fs.ErrNotExist) {
 		return nil, fmt.Errorf("writing %q: %w %q", name, ErrNoDirectory, dir)
 	}
-	return nil, fmt.Errorf("writing %q: %w", name, WithoutPath(err))
-}
-
-// WithoutPath drops the path from an error that is about to be told with it.
-func WithoutPath(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
+	return nil, fmt.Errorf("writing %q: %w", name, hostfile.WithoutPath(err))
 }

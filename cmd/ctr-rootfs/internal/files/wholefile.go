@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 )
 
 // wholeFile is a regular file that appears under its name when it is whole,
@@ -52,7 +54,7 @@ func temporaryName(name string) (string, error) {
 func (w *wholeFile) Write(p []byte) (int, error) {
 	n, err := w.File.Write(p)
 	if err != nil {
-		err = fmt.Errorf("writing %q: %w", w.name, WithoutPath(err))
+		err = fmt.Errorf("writing %q: %w", w.name, hostfile.WithoutPath(err))
 	}
 	return n, err
 }
@@ -64,7 +66,7 @@ func (w *wholeFile) Finish() error {
 		return errors.Join(fmt.Errorf("finishing %q: %w", w.name, err), w.Discard())
 	}
 	if err := w.Close(); err != nil {
-		return errors.Join(fmt.Errorf("closing %q: %w", w.name, WithoutPath(err)), os.Remove(w.name))
+		return errors.Join(fmt.Errorf("closing %q: %w", w.name, hostfile.WithoutPath(err)), os.Remove(w.name))
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/containerd/containerd/v2/core/content"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/opencontainers/go-digest"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -20,18 +21,18 @@ func (d documents) add(mediaType string, data []byte) ispec.Descriptor {
 	return desc
 }
 
-// maxDocument bounds index.json, manifest.json and configs, as snapshot.Image
-// does: the largest configs seen are far below that.
-const maxDocument = 16 << 20
+// MaxDocument bounds an index, a manifest or a config, in bytes: registries refuse
+// manifests over 4 MiB, and the largest configs seen are far below that.
+const MaxDocument = 16 << 20
 
 // readDocument gives a small file of an archive whole.
 func readDocument(name string, file io.ReaderAt, size int64) ([]byte, error) {
-	if size > maxDocument {
-		return nil, fmt.Errorf("reading %q: %d bytes are more than the %d that such a document may have", name, size, maxDocument)
+	if size > MaxDocument {
+		return nil, fmt.Errorf("reading %q: %d bytes are more than the %d that such a document may have", name, size, MaxDocument)
 	}
 	data := make([]byte, size)
 	if _, err := io.ReadFull(io.NewSectionReader(file, 0, size), data); err != nil {
-		return nil, fmt.Errorf("reading %q: %w", name, withoutPath(err))
+		return nil, fmt.Errorf("reading %q: %w", name, hostfile.WithoutPath(err))
 	}
 	return data, nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/opencontainers/image-spec/specs-go"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/ctr-rootfs/ctr-rootfs/internal/inflate"
 )
 
@@ -124,12 +125,12 @@ func (a *Tar) dockerLayer(name string, diffID digest.Digest) (ispec.Descriptor, 
 	desc := ispec.Descriptor{MediaType: images.MediaTypeDockerSchema2Layer, Digest: diffID, Size: part.Size()}
 	asItIs, err := inflate.IsPlain(part)
 	if err != nil {
-		return desc, fmt.Errorf("reading layer %q: %w", name, withoutPath(err))
+		return desc, fmt.Errorf("reading layer %q: %w", name, hostfile.WithoutPath(err))
 	}
 	if !asItIs {
 		desc.MediaType = images.MediaTypeDockerSchema2LayerGzip
 		if desc.Digest, err = digest.FromReader(io.NewSectionReader(part, 0, part.Size())); err != nil {
-			return desc, fmt.Errorf("reading layer %q: %w", name, withoutPath(err))
+			return desc, fmt.Errorf("reading layer %q: %w", name, hostfile.WithoutPath(err))
 		}
 	}
 	a.aliases[desc.Digest] = name

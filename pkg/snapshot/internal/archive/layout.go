@@ -11,6 +11,7 @@ import (
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/errdefs"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
@@ -79,14 +80,14 @@ func (l Layout) open(ctx context.Context, name string) (blobFile, error) {
 		return blobFile{}, errdefs.ErrNotFound
 	}
 	if err != nil {
-		return blobFile{}, fmt.Errorf("reading %q: %w", name, withoutPath(err))
+		return blobFile{}, fmt.Errorf("reading %q: %w", name, hostfile.WithoutPath(err))
 	}
 	if !info.Mode().IsRegular() {
 		return blobFile{}, notRegular(name)
 	}
-	f, err := openInterruptible(ctx, path)
+	f, err := hostfile.Open(ctx, path, os.O_RDONLY)
 	if err != nil {
-		return blobFile{}, fmt.Errorf("reading %q: %w", name, withoutPath(err))
+		return blobFile{}, fmt.Errorf("reading %q: %w", name, hostfile.WithoutPath(err))
 	}
 	if info, err = f.Stat(); err == nil && !info.Mode().IsRegular() {
 		err = notRegular(name)

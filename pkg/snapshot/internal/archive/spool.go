@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
-	"io/fs"
 	"os"
 
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/ctr-rootfs/ctr-rootfs/internal/inflate"
 )
 
@@ -20,7 +20,7 @@ func plainFile(ctx context.Context, name string, o Options) (archiveFile, error)
 		return archiveFile{}, errNoStdin
 	}
 	if name != "-" {
-		file, err := openInterruptible(ctx, name)
+		file, err := hostfile.Open(ctx, name, os.O_RDONLY)
 		if err != nil {
 			return archiveFile{}, err
 		}
@@ -46,32 +46,6 @@ func plainFile(ctx context.Context, name string, o Options) (archiveFile, error)
 	}
 	defer inflated.Close()
 	return spooled(inflate.NewQuota(o.MaxBytes).Limit(inflated), o.SpoolDir)
-}
-
-// openInterruptible opens a file that may be a FIFO: opening one waits for its
-// writer, which only ctx can end. What opens after that is closed.
-func openInterruptible(ctx context.Context, name string) (*os.File, error) {
-	type result struct {
-		file *os.File
-		err  error
-	}
-	opened := make(chan result)
-	go func() {
-		file, err := os.Open(name)
-		select {
-		case opened <- result{file, err}:
-		case <-ctx.Done():
-			if err == nil {
-				_ = file.Close() // it was not even read
-			}
-		}
-	}()
-	select {
-	case r := <-opened:
-		return r.file, r.err
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
 }
 
 // archiveFile is an archive that can be read here and there.
@@ -100,7 +74,7 @@ func spooled(stream io.Reader, dir string) (archiveFile, error) {
 	}
 	file, err := openSpool(dir)
 	if err != nil {
-		return archiveFile{}, &SpoolError{Dir: dir, Err: withoutPath(err)}
+		return archiveFile{}, &SpoolError{Dir: dir, Err: hostfile.WithoutPath(err)}
 	}
 	if _, err := io.Copy(spoolWriter{file.File, dir}, stream); err != nil {
 		return archiveFile{}, errors.Join(err, file.Close())
@@ -126,17 +100,9 @@ type spoolWriter struct {
 func (w spoolWriter) Write(p []byte) (int, error) {
 	n, err := w.file.Write(p)
 	if err != nil {
-		err = &SpoolError{Dir: w.dir, Err: withoutPath(err)}
+		err = &SpoolError{Dir: w.dir, Err: hostfile.WithoutPath(err)}
 	}
 	return n, err
-}
-
-func withoutPath(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
 }
 
 // cancellable is a stream that ends with ctx, whose end a read of standard

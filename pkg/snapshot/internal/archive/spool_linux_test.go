@@ -13,6 +13,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sys/unix"
 
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/ctr-rootfs/ctr-rootfs/internal/inflate"
 )
 
@@ -53,7 +54,7 @@ func TestLayoutIsInterrupted(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := openInterruptible(ctx, filepath.Join(dir, "fifo")); !errors.Is(err, context.Canceled) {
+	if _, err := hostfile.Open(ctx, filepath.Join(dir, "fifo"), os.O_RDONLY); !errors.Is(err, context.Canceled) {
 		t.Errorf("a FIFO: %v", err)
 	}
 	// A writer lets go on the open that waits.
