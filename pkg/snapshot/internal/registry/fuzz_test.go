@@ -11,6 +11,7 @@ func FuzzHosts(f *testing.F) {
 	f.Add("server = \"https://a\"\n[host.\"http://b:5000\"]\ncapabilities = [\"pull\", \"resolve\"]\nskip_verify = true\n")
 	f.Add("server = \"a\"\nca = [\"x.pem\"]\n[host.\"b\".header]\nx = [\"1\"]\n")
 	f.Add("[host.\"https://b\"]\nclient = [[\"a\", \"b\"]]\noverride_path = true\n")
+	f.Add("[host.\"https:///v2\"]\n")
 	dir := f.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "example.com"), 0o700); err != nil {
 		f.Fatal(err)

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -64,7 +65,7 @@ func (c Config) hosts(ctx context.Context, p *patience) docker.RegistryHosts {
 		complaints := &complaints{}
 		hosts, err := config.ConfigureHosts(complaints.heard(ctx), options)(registry)
 		if err == nil {
-			err = complaints.first
+			err = cmp.Or(complaints.first, checkHosts(hosts))
 		}
 		if err != nil {
 			return nil, fmt.Errorf("reading the configuration of registry %q in %q: %w", registry, c.HostsDir, err)
@@ -84,6 +85,17 @@ func (c Config) hosts(ctx context.Context, p *patience) docker.RegistryHosts {
 		}
 		return hosts, nil
 	}
+}
+
+// checkHosts refuses what containerd takes from a hosts.toml with
+// [host."https:///v2"]: a mirror that cannot be asked.
+func checkHosts(hosts []docker.RegistryHost) error {
+	for _, host := range hosts {
+		if host.Host == "" {
+			return fmt.Errorf("the URL %q names no host", host.Scheme+"://"+host.Path)
+		}
+	}
+	return nil
 }
 
 // complaints makes errors of what containerd logs as one: a hosts.toml that
