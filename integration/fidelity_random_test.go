@@ -154,6 +154,7 @@ func (s randomSubject) compare(t *testing.T) {
 	}()
 	export := []string{"export", "--progress", "quiet", "--profile", "none", "--reproducible"}
 	view := ctrRootfs(t, append(export, "--address", s.daemon.Address, "--via", "view", s.ref())...).stdout
+	s.compareMounted(t)
 	layers := ctrRootfs(t, append(export, "--via", "layers", "oci:"+s.layout+":"+s.ref())...).stdout
 	merged := readTar(t, layers)
 	if !bytes.Equal(view, layers) {
@@ -165,6 +166,17 @@ func (s randomSubject) compare(t *testing.T) {
 		if diff := listing.Diff(unpacked.Edit(s.withoutXattrsOfRepeated), got); diff != "" {
 			t.Errorf("- umoci, + by layers:\n%s", diff)
 		}
+	}
+}
+
+// compareMounted compares what is read of the snapshots as they lie with what the
+// kernel's overlayfs makes of them.
+func (s randomSubject) compareMounted(t *testing.T) {
+	export := []string{"export", "--progress", "quiet", "--profile", "none", "--address", s.daemon.Address}
+	below := ctrRootfs(t, append(export, s.ref())...).stdout
+	mounted := ctrRootfs(t, append(export, committedOf(t, s.daemon, s.ref()))...).stdout
+	if !bytes.Equal(below, mounted) {
+		t.Errorf("- mounted, + not:\n%s", listing.Diff(readTar(t, mounted), readTar(t, below)))
 	}
 }
 

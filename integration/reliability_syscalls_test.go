@@ -70,11 +70,13 @@ func TestSystemCalls(t *testing.T) {
 	want := ctrRootfs(t, "export", "oci-archive:"+archive).stdout
 	file := func() sink { return wholeFile{outputDir{t.TempDir(), want}} }
 	viaDaemon, ofArchive := []string{"--address", d.Address, smallName}, []string{"oci-archive:" + archive}
+	mounted := []string{"--address", d.Address, committedOf(t, d, smallName)}
 	for _, e := range []exposed{
 		{name: "daemon", args: viaDaemon, out: file()},
 		{name: "daemon to a pipe", args: viaDaemon, out: pipe{want}},
 		{name: "unpacking", args: append([]string{"--store", store, "--via", "view"}, ofArchive...), out: file()},
-		{name: "old mount", args: viaDaemon, strace: []string{"-e", "inject=fsopen:error=ENOSYS"}, out: file()},
+		{name: "mount", args: mounted, out: file()},
+		{name: "old mount", args: mounted, strace: []string{"-e", "inject=fsopen:error=ENOSYS"}, out: file()},
 		{name: "old xattrs", args: viaDaemon, wrap: refusing(t, syscall.ENOSYS, xattrCalls), only: []string{"llistxattr", "lgetxattr"}, out: file()},
 		{name: "layers", args: ofArchive, out: file()},
 		{name: "directory", args: append([]string{"--format", "dir"}, ofArchive...), out: newDirSink(t, archive)},

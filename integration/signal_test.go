@@ -214,12 +214,12 @@ func TestNoMountIsSeen(t *testing.T) {
 	d := daemon.Start(t, daemon.Options{})
 	archive := writeArchive(t, largeName, large())
 	d.Ctr(t, "images", "import", archive)
-	store := filepath.Join(t.TempDir(), "store")
+	store, committed := filepath.Join(t.TempDir(), "store"), committedOf(t, d, largeName)
 	for name, i := range map[string]invocation{
-		"daemon":            {args: []string{"export", "--address", d.Address, largeName}},
-		"embedded":          {args: []string{"export", "--store", store, "--via", "view", "oci-archive:" + archive}},
-		"daemon, fallback":  {args: []string{"export", "--address", d.Address, largeName}, strace: oldKernel},
-		"embedded fallback": {args: []string{"export", "--store", store, "--via", "view", "oci-archive:" + archive}, strace: oldKernel},
+		"daemon":   {args: []string{"export", "--address", d.Address, largeName}},
+		"embedded": {args: []string{"export", "--store", store, "--via", "view", "oci-archive:" + archive}},
+		"mounted":  {args: []string{"export", "--address", d.Address, committed}},
+		"fallback": {args: []string{"export", "--address", d.Address, committed}, strace: oldKernel},
 	} {
 		t.Run(name, func(t *testing.T) {
 			temp := t.TempDir()

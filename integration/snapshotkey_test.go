@@ -96,6 +96,15 @@ func chainOf(t *testing.T, d *daemon.Daemon, snapshotter string) string {
 	return ""
 }
 
+// committedOf is an unpacked image's topmost snapshot as a SOURCE: what an export
+// of the image reads by itself, but mounted by the kernel.
+func committedOf(t *testing.T, d *daemon.Daemon, image string) string {
+	t.Helper()
+	meta := filepath.Join(t.TempDir(), "meta.json")
+	ctrRootfs(t, "export", "--address", d.Address, "-o", "/dev/null", "--metadata-file", meta, image)
+	return "snapshot:" + readMetadata(t, meta).ChainID
+}
+
 // takeView has ctr take a view and keep it from the collector, which may be
 // faster: then once more.
 func takeView(t *testing.T, d *daemon.Daemon, snapshotter, key, parent string) {

@@ -60,54 +60,50 @@ func TestEveryFormOfAnImage(t *testing.T) {
 	})
 }
 
-// TestFallbackMount takes the mount that old kernels need: the same bytes.
-func TestFallbackMount(t *testing.T) {
-	needsRoot(t)
+// TestWaysToMount takes the mount that old kernels need, and the one of newer
+// ones: the same bytes as from the layers below, which need none. Nothing but
+// strace shows which was taken.
+func TestWaysToMount(t *testing.T) {
 	needsStrace(t)
 	for name, image := range map[string]imagetest.Image{"standard": standard(t), "torture": imagetest.Torture()} {
-		t.Run(name, func(t *testing.T) {
-			args := []string{"export", "--store", filepath.Join(t.TempDir(), "store"), "--via", "view", "--profile", "none", "--reproducible",
-				"oci-archive:" + writeArchive(t, "", image)}
-			want := ctrRootfs(t, args...).stdout
-			got := invocation{args: args, strace: oldKernel}.succeed(t).stdout
-			if !bytes.Equal(got, want) {
-				t.Errorf("%d bytes by the private namespace differ from %d by the detached mount", len(got), len(want))
-			}
-		})
-	}
-}
-
-// TestMountSystemCalls sees by strace that each way of mounting is the one
-// that is taken, since nothing else shows it.
-func TestMountSystemCalls(t *testing.T) {
-	needsRoot(t)
-	needsStrace(t)
-	archive := writeArchive(t, "", standard(t))
-	for name, test := range map[string]struct {
-		strace []string
-		want   string
-		never  string
-	}{
-		"detached": {[]string{"-e", "trace=fsopen,unshare"}, `fsopen("overlay"`, "CLONE_NEWNS"},
-		"fallback": {oldKernel, "CLONE_NEWNS", `fsopen("overlay", FSOPEN_CLOEXEC) = 3`},
-	} {
-		t.Run(name, func(t *testing.T) {
-			trace := filepath.Join(t.TempDir(), "trace")
-			invocation{
-				args:   []string{"export", "--store", filepath.Join(t.TempDir(), "store"), "--via", "view", "-o", "/dev/null", "oci-archive:" + archive},
-				strace: append([]string{"-o", trace}, test.strace...),
-			}.succeed(t)
-			calls, err := os.ReadFile(trace)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Contains(calls, []byte(test.want)) {
-				t.Errorf("no call has %s:\n%s", test.want, calls)
-			}
-			if bytes.Contains(calls, []byte(test.never)) {
-				t.Errorf("a call has %s:\n%s", test.never, calls)
-			}
-		})
+		d := daemon.Start(t, daemon.Options{})
+		d.Ctr(t, "images", "import", writeArchive(t, standardName, image))
+		committed := committedOf(t, d, standardName)
+		want := ctrRootfs(t, "export", "--address", d.Address, "--profile", "none", standardName).stdout
+		for _, way := range []struct {
+			name, source string
+			strace       []string
+			// calls are in the trace, and never is not.
+			calls []string
+			never string
+		}{
+			{"unmounted", standardName, []string{"-e", "trace=fsopen,fsmount,mount,unshare"}, nil, "mount("},
+			{"detached", committed, []string{"-e", "trace=fsopen,unshare"}, []string{`fsopen("overlay"`}, "CLONE_NEWNS"},
+			{"fallback", committed, oldKernel, []string{"CLONE_NEWNS"}, `fsopen("overlay", FSOPEN_CLOEXEC) = 3`},
+		} {
+			t.Run(name+"/"+way.name, func(t *testing.T) {
+				trace := filepath.Join(t.TempDir(), "trace")
+				got := invocation{
+					args:   []string{"export", "--address", d.Address, "--profile", "none", way.source},
+					strace: append([]string{"-o", trace}, way.strace...),
+				}.succeed(t).stdout
+				if !bytes.Equal(got, want) {
+					t.Errorf("%d bytes differ from %d", len(got), len(want))
+				}
+				calls, err := os.ReadFile(trace)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, call := range way.calls {
+					if !bytes.Contains(calls, []byte(call)) {
+						t.Errorf("no call has %s:\n%s", call, calls)
+					}
+				}
+				if bytes.Contains(calls, []byte(way.never)) {
+					t.Errorf("a call has %s:\n%s", way.never, calls)
+				}
+			})
+		}
 	}
 }
 

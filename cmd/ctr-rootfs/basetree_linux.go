@@ -7,6 +7,10 @@ import (
 
 // openRoot reads a view's root directory.
 func (b *base) openRoot(view *snapshot.View) error {
+	if len(view.Lower) > 0 {
+		b.Tree = export.NewOverlayTree(view.Root, view.Lower)
+		return nil
+	}
 	if !view.Live {
 		b.Tree = export.NewDirTree(view.Root)
 		return nil

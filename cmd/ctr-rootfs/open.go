@@ -116,7 +116,7 @@ func (f *storeFlags) request(source string, pause bool) (request, error) {
 	}
 	return request{typed: source, Request: snapshot.Request{
 		Source: src, Platform: f.platform, Pull: pull,
-		Stdin: f.in, Via: via, SpoolDir: f.spool, Pause: pause,
+		Stdin: f.in, Via: via, SpoolDir: f.spool, Pause: pause, Layered: true,
 	}}, nil
 }
 

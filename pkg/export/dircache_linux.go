@@ -10,15 +10,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxOpenDirs bounds the directory descriptors of one tree, so that trees
-// deeper than the process's limit of descriptors can be walked.
-const maxOpenDirs = 16
+// The directories that one tree keeps open: most of those whose names are
+// between the walker and the sink, but no more than a quarter of the descriptors
+// that this process may have, so that trees deeper than those can be walked.
+const (
+	fewestOpenDirs = 16
+	mostOpenDirs   = 128
+)
+
+func maxOpenDirs() int {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return fewestOpenDirs
+	}
+	return int(max(fewestOpenDirs, min(mostOpenDirs, limit.Cur/4)))
+}
 
 // directory is a place in a tree that can be opened again at any time: through
 // its parent, by its name, and only if it still is the same inode.
 type directory struct {
 	parent *directory // nil for the root
-	path   string     // relative to the root, "." for the root itself
+	path   string     // relative to the tree's root, "." for that itself
 	name   string     // the last part of path
 	id     LinkKey
 
@@ -41,7 +53,7 @@ func newDirectory(parent *directory, name string, id LinkKey) *directory {
 
 // child is the path of a name in d.
 func (d *directory) child(name string) string {
-	if d.parent == nil {
+	if d.path == "." {
 		return name
 	}
 	return d.path + "/" + name
@@ -51,6 +63,7 @@ func (d *directory) child(name string) string {
 // methods may be called from several goroutines.
 type dirCache struct {
 	root  *directory
+	most  int           // how many are open beside the root, if they are not held
 	clock atomic.Uint64 // counts openings
 
 	mu   sync.Mutex   // for opening and closing
@@ -59,7 +72,7 @@ type dirCache struct {
 
 // newDirCache takes over the descriptor fd of the root.
 func newDirCache(fd int) *dirCache {
-	return &dirCache{root: &directory{path: ".", name: ".", fd: fd}}
+	return &dirCache{root: &directory{path: ".", name: ".", fd: fd}, most: maxOpenDirs()}
 }
 
 // hold keeps d's descriptor as it is and reports true, if it is open: then
@@ -136,7 +149,7 @@ func (c *dirCache) openIn(parent, d *directory) error {
 // evict closes the directories whose last use is longest ago, but for those
 // that are held.
 func (c *dirCache) evict() error {
-	for len(c.open) > maxOpenDirs {
+	for len(c.open) > c.most {
 		oldest := -1
 		for i, d := range c.open {
 			if d.holders.Load() == 0 && (oldest < 0 || d.used.Load() < c.open[oldest].used.Load()) {

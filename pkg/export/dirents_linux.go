@@ -26,6 +26,14 @@ func readNames(dirFD int) (names []listedName, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, unix.Close(fd)) }()
+	return readNamesFrom(fd)
+}
+
+// readNamesFrom lists an open directory from its beginning.
+func readNamesFrom(fd int) (names []listedName, err error) {
+	if _, err := unix.Seek(fd, 0, unix.SEEK_SET); err != nil {
+		return nil, err
+	}
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := unix.ReadDirent(fd, buf)

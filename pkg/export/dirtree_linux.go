@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,9 +18,13 @@ import (
 // the descriptor of its directory: no path is resolved twice, no symlink is
 // followed, and nothing but directories and regular files is ever opened.
 type dirTree struct {
-	dirs   *dirCache
-	xattrs *xattrReader
-	live   *live // nil where nothing changes
+	dirs    *dirCache
+	listing *sync.Mutex // a descriptor has one place where its listing is
+	xattrs  *xattrReader
+	live    *live // nil where nothing changes
+	// layer says that the directories are overlayfs's layers, of which not all
+	// that is there is to be seen.
+	layer bool
 }
 
 // NewDirTree shows the directory root, which may be opened with O_PATH and may
@@ -40,7 +45,7 @@ func newDirTree(root *os.File) (*dirTree, error) {
 	if closeErr := root.Close(); err != nil || closeErr != nil {
 		return nil, fmt.Errorf("taking over directory %q: %w", root.Name(), errors.Join(err, closeErr))
 	}
-	return &dirTree{dirs: newDirCache(fd), xattrs: newXattrReader(chooseXattrCalls(fd))}, nil
+	return &dirTree{dirs: newDirCache(fd), listing: new(sync.Mutex), xattrs: newXattrReader(chooseXattrCalls(fd))}, nil
 }
 
 // brokenTree answers everything with the error that kept a tree from opening.
@@ -66,6 +71,8 @@ type dirNode struct {
 	id   LinkKey
 	// mountPoint says that something else is mounted there, on a live tree.
 	mountPoint bool
+	// opened is the body, while it is open.
+	opened *fileBody
 }
 
 func (t *dirTree) Walk(ctx context.Context, visit func(*Entry) error) error {
@@ -89,6 +96,9 @@ func (t *dirTree) walkBelow(ctx context.Context, d *directory, visit func(*Entry
 			if err := t.live.forgive(d.child(name.text), Vanished, err); err != nil {
 				return err
 			}
+			continue
+		}
+		if t.layer && n.isWhiteout() {
 			continue
 		}
 		err = visit(&n.Entry)
@@ -183,16 +193,26 @@ func (t *dirTree) node(d *directory, name string) (*dirNode, error) {
 }
 
 func (n *dirNode) readXattrs(context.Context) ([]Xattr, error) {
+	attrs, err := n.rawXattrs()
+	if err == nil && n.tree.layer {
+		attrs, err = withoutMarks(attrs)
+	}
+	if err != nil {
+		return nil, &ReadError{"reading xattrs of", n.Path, err}
+	}
+	return attrs, nil
+}
+
+func (n *dirNode) rawXattrs() ([]Xattr, error) {
+	if n.opened != nil {
+		return n.tree.xattrs.readOpened(n.opened.fd)
+	}
 	fd, err := n.tree.dirs.acquire(n.dir)
 	if err != nil {
 		return nil, err
 	}
 	defer n.tree.dirs.release(n.dir)
-	attrs, err := n.tree.xattrs.read(fd, n.name)
-	if err != nil {
-		return nil, &ReadError{"reading xattrs of", n.Path, err}
-	}
-	return attrs, nil
+	return n.tree.xattrs.read(fd, n.name)
 }
 
 // open opens the file that the walk saw, or nothing: O_NONBLOCK keeps a FIFO
@@ -208,13 +228,14 @@ func (n *dirNode) open(context.Context) (io.ReadCloser, error) {
 		return nil, &ReadError{"opening", n.Path, err}
 	}
 	st, err := statOpened(fd)
-	body := &fileBody{fd: fd, path: n.Path, left: st.Size}
+	body := &fileBody{fd: fd, path: n.Path, node: n, left: st.Size}
 	if err == nil && (st.id() != n.id || st.Mode&unix.S_IFMT != unix.S_IFREG) {
 		err = errChanged
 	}
 	if err != nil {
 		return nil, errors.Join(&ReadError{"opening", n.Path, err}, body.Close())
 	}
+	n.opened = body
 	return body, nil
 }
 
@@ -225,11 +246,22 @@ func (t *dirTree) list(d *directory) ([]listedName, error) {
 		return nil, err
 	}
 	defer t.dirs.release(d)
-	names, err := readNames(fd)
+	names, err := t.names(d, fd)
 	if err != nil {
 		return nil, &ReadError{"listing directory", d.path, err}
 	}
 	slices.SortFunc(names, func(a, b listedName) int { return strings.Compare(a.text, b.text) })
 	// A name may be listed twice where the directory is written to meanwhile.
 	return slices.CompactFunc(names, func(a, b listedName) bool { return a.text == b.text }), nil
+}
+
+// names lists a directory as the kernel does, through the descriptor that the
+// cache opened; the root's was opened by somebody else, who may be listing it.
+func (t *dirTree) names(d *directory, fd int) ([]listedName, error) {
+	if d == t.dirs.root {
+		return readNames(fd)
+	}
+	t.listing.Lock()
+	defer t.listing.Unlock()
+	return readNamesFrom(fd)
 }

@@ -70,7 +70,8 @@ type Entry struct {
 	Link LinkKey
 	// Xattrs reads the extended attributes, sorted by name; nil where there
 	// are none. It may be called from another goroutine than the walk's and
-	// after the walk has gone on, until the tree is closed.
+	// after the walk has gone on, until the tree is closed; but one entry's
+	// Xattrs, Open and body are for one goroutine at a time.
 	Xattrs func(context.Context) ([]Xattr, error)
 	// Open gives a regular file's content; nil where there is no body (any
 	// other type, or a size of 0). The caller closes it. The same freedom as

@@ -167,26 +167,30 @@ func (q *readAhead) work(ctx context.Context) {
 // read fills in the attributes and a small body. A later name of a hard link
 // has its attributes read as well, for the sinks that need them (see tar.go).
 func (it *item) read(ctx context.Context) error {
-	e := it.record.Entry
-	if e.Xattrs != nil {
-		attrs, err := e.Xattrs(ctx)
-		if err != nil {
-			return err
-		}
-		it.record.Attrs = attrs
-	}
 	if !it.ahead {
-		return nil
+		return it.readXattrs(ctx)
 	}
+	e := it.record.Entry
 	body, err := e.Open(ctx)
 	if err != nil {
 		return err
 	}
-	if err := fillBody(e, body, it.body); err != nil {
+	err = it.readXattrs(ctx) // of an open file they cost less
+	if err == nil {
+		err = fillBody(e, body, it.body)
+	}
+	if err != nil {
 		_ = body.Close() // nothing was written, and err says more
 		return err
 	}
 	return body.Close()
+}
+
+func (it *item) readXattrs(ctx context.Context) (err error) {
+	if read := it.record.Xattrs; read != nil {
+		it.record.Attrs, err = read(ctx)
+	}
+	return err
 }
 
 // fillBody reads a small body whole.

@@ -130,6 +130,7 @@ func readlinkAt(dirFD int, name string) (string, error) {
 type fileBody struct {
 	fd   int
 	path string
+	node *dirNode
 	// left is what is to be read of the size that the file had when it was
 	// opened: no read has to be spent on finding its end.
 	left int64
@@ -162,6 +163,7 @@ func (b *fileBody) Close() error {
 	}
 	fd := b.fd
 	b.fd = -1
+	b.node.opened = nil
 	if err := unix.Close(fd); err != nil {
 		return fmt.Errorf("closing %q: %w", b.path, err)
 	}

@@ -9,7 +9,7 @@ import (
 const (
 	tarBlock = 512
 	// tarBuffer is the size of the writes: bodies are read right into it, and
-	// small entries share one write. 1 MiB measured best from an overlay.
+	// small entries share one write. 1 MiB measured best.
 	tarBuffer = 1 << 20
 )
 
@@ -22,13 +22,16 @@ const (
 	poisonSize = tarBlock + tarBlock/2
 )
 
-// tarSink writes a PAX tar.
+// tarSink writes a PAX tar. One buffer is written while the next one is filled.
 type tarSink struct {
-	w      io.Writer
-	buf    []byte
-	header tarHeader
-	owed   int64 // bytes of the current body and its padding still to come
-	broken bool  // w failed, and there is nobody left to tell
+	w       io.Writer
+	buf     []byte
+	header  tarHeader
+	owed    int64 // bytes of the current body and its padding still to come
+	broken  bool  // w failed, and there is nobody left to tell
+	spare   []byte
+	written chan error // of the write that is under way
+	writing bool
 }
 
 // NewTar writes the records as a tar in the PAX format (POSIX.1-2001) to w,
@@ -36,8 +39,11 @@ type tarSink struct {
 // owners by number, no access or change times. Close ends the archive with two
 // zero blocks. Abort ends it with bytes that every reader fails on, since a tar
 // that is only cut off at an entry's edge passes for a whole one.
+//
+// w is written to beside the caller, one write at a time: an error of it is told
+// by a later Put, or by Close. After Close or Abort nothing is written any more.
 func NewTar(w io.Writer) Sink {
-	return &tarSink{w: w, buf: make([]byte, 0, tarBuffer)}
+	return &tarSink{w: w, buf: make([]byte, 0, tarBuffer), written: make(chan error, 1)}
 }
 
 func (t *tarSink) Put(ctx context.Context, r *Record) error {
@@ -91,21 +97,50 @@ func (t *tarSink) write(p []byte) error {
 	return nil
 }
 
+// flush begins to write what is in the buffer, once the write before is through.
 func (t *tarSink) flush() error {
-	p := t.buf
-	t.buf = t.buf[:0]
-	if _, err := t.w.Write(p); err != nil {
+	if err := t.await(); err != nil {
+		return err
+	}
+	full := t.buf
+	if t.spare == nil {
+		t.spare = make([]byte, 0, tarBuffer)
+	}
+	t.buf, t.spare = t.spare[:0], full
+	t.writing = true
+	go func() {
+		_, err := t.w.Write(full)
+		t.written <- err
+	}()
+	return nil
+}
+
+// await gives the error of the write that is under way, when it is through.
+func (t *tarSink) await() error {
+	if !t.writing {
+		return nil
+	}
+	t.writing = false
+	if err := <-t.written; err != nil {
 		t.broken = true
 		return fmt.Errorf("writing the archive: %w", err)
 	}
 	return nil
 }
 
+// finish writes what is in the buffer.
+func (t *tarSink) finish() error {
+	if err := t.flush(); err != nil {
+		return err
+	}
+	return t.await()
+}
+
 func (t *tarSink) Close() error {
 	if err := t.write(make([]byte, 2*tarBlock)); err != nil {
 		return err
 	}
-	return t.flush()
+	return t.finish()
 }
 
 // Abort poisons the archive. Inside a body the readers still wait for the rest
@@ -127,5 +162,5 @@ func (t *tarSink) Abort() error {
 	if err := t.write(end[:]); err != nil {
 		return err
 	}
-	return t.flush()
+	return t.finish()
 }

@@ -13,26 +13,37 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// xattrBufferSize is what the kernel lets a list of names or a value have at
-// most (XATTR_LIST_MAX and XATTR_SIZE_MAX, xattr(7)), so no call has to ask for
-// the size first.
-const xattrBufferSize = 64 << 10
+const (
+	// xattrBufferSize is what the kernel lets a list of names or a value have at
+	// most (XATTR_LIST_MAX and XATTR_SIZE_MAX, xattr(7)), so no call has to ask
+	// for the size first.
+	xattrBufferSize = 64 << 10
+	// xattrUsual is the room that is offered first: the kernel allocates as much
+	// for each call, and most lists are empty.
+	xattrUsual = 512
+)
 
-// xattrCalls are the two system calls on a name in a directory, which is not
-// opened: a symlink, FIFO or device could not be.
+// xattrCalls are the two system calls: on a name in a directory, which is not
+// opened (a symlink, FIFO or device could not be), or on an open file, which has
+// no name to be looked up.
 type xattrCalls struct {
-	list func(dirFD int, name string, buf []byte) (int, error)
-	get  func(dirFD int, name, attr string, buf []byte) (int, error)
+	list func(fd int, name string, buf []byte) (int, error)
+	get  func(fd int, name, attr string, buf []byte) (int, error)
+}
+
+var xattrCallsOpened = xattrCalls{
+	list: func(fd int, _ string, buf []byte) (int, error) { return unix.Flistxattr(fd, buf) },
+	get:  func(fd int, _, attr string, buf []byte) (int, error) { return unix.Fgetxattr(fd, attr, buf) },
 }
 
 // xattrReader reads extended attributes; it may be used side by side.
 type xattrReader struct {
-	calls   xattrCalls
-	buffers sync.Pool // *[xattrBufferSize]byte
+	named   xattrCalls // for what is not opened
+	buffers sync.Pool  // *[xattrBufferSize]byte
 }
 
-func newXattrReader(calls xattrCalls) *xattrReader {
-	r := &xattrReader{calls: calls}
+func newXattrReader(named xattrCalls) *xattrReader {
+	r := &xattrReader{named: named}
 	r.buffers.New = func() any { return new([xattrBufferSize]byte) }
 	return r
 }
@@ -50,9 +61,18 @@ func chooseXattrCalls(dirFD int) xattrCalls {
 // read gives the attributes of a name in a directory, sorted by name; none where
 // the filesystem has no such thing.
 func (r *xattrReader) read(dirFD int, name string) ([]Xattr, error) {
+	return r.readBy(r.named, dirFD, name)
+}
+
+// readOpened gives those of an open file.
+func (r *xattrReader) readOpened(fd int) ([]Xattr, error) {
+	return r.readBy(xattrCallsOpened, fd, "")
+}
+
+func (r *xattrReader) readBy(calls xattrCalls, fd int, name string) ([]Xattr, error) {
 	buf := r.buffers.Get().(*[xattrBufferSize]byte)
 	defer r.buffers.Put(buf)
-	n, err := r.calls.list(dirFD, name, buf[:])
+	n, err := fit(buf, func(buf []byte) (int, error) { return calls.list(fd, name, buf) })
 	if errors.Is(err, unix.ENOTSUP) || (err == nil && n == 0) {
 		return nil, nil
 	}
@@ -63,7 +83,7 @@ func (r *xattrReader) read(dirFD int, name string) ([]Xattr, error) {
 	names := strings.Split(strings.TrimSuffix(string(buf[:n]), "\x00"), "\x00")
 	attrs := make([]Xattr, 0, len(names))
 	for _, attr := range names {
-		n, err := r.calls.get(dirFD, name, attr, buf[:])
+		n, err := fit(buf, func(buf []byte) (int, error) { return calls.get(fd, name, attr, buf) })
 		if err != nil {
 			return nil, fmt.Errorf("attribute %q: %w", attr, err)
 		}
@@ -71,6 +91,15 @@ func (r *xattrReader) read(dirFD int, name string) ([]Xattr, error) {
 	}
 	slices.SortFunc(attrs, func(a, b Xattr) int { return cmp.Compare(a.Name, b.Name) })
 	return attrs, nil
+}
+
+// fit calls with a part of buf, and with all of it where that is too small.
+func fit(buf *[xattrBufferSize]byte, call func([]byte) (int, error)) (int, error) {
+	n, err := call(buf[:xattrUsual])
+	if errors.Is(err, unix.ERANGE) {
+		n, err = call(buf[:])
+	}
+	return n, err
 }
 
 // xattrArgs is struct xattr_args of Linux's include/uapi/linux/xattr.h.

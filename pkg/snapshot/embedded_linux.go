@@ -14,5 +14,5 @@ func (e *embedded) snapshotters() (map[string]snapshots.Snapshotter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]snapshots.Snapshotter{"overlayfs": sn}, nil
+	return map[string]snapshots.Snapshotter{overlaySnapshotter: sn}, nil
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/errdefs"
 	"github.com/containerd/platforms"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/rootfs"
 )
 
 // openImage opens a view of an image.
@@ -35,6 +37,11 @@ func (v *View) openImage(ctx context.Context, sess *session, req Request, want w
 	}
 	if v.store.opts.Progress != nil {
 		v.Size = sizeOf(ctx, sess, v.Image, v.Snapshotter)
+	}
+	if req.Layered {
+		if err := v.openLower(mounts); err != nil || v.Root != nil {
+			return err
+		}
 	}
 	return v.mount(ctx, sess, mounts)
 }
@@ -85,4 +92,25 @@ func (v *View) viewOf(ctx context.Context, sess *session, parent string) ([]moun
 // takeView makes the view of the run named key.
 func takeView(ctx context.Context, sess *session, snapshotter, key, parent string) ([]mount.Mount, error) {
 	return sess.client.SnapshotService(snapshotter).View(ctx, key, parent, snapshots.WithLabels(map[string]string{LabelRun: key}))
+}
+
+// overlaySnapshotter is containerd's own for overlayfs.
+const overlaySnapshotter = "overlayfs"
+
+// openLower opens the layers that the overlayfs snapshotter's mounts name, as
+// they lie; Root stays nil where they have to be mounted. The layers are an
+// image's, which containerd itself unpacked: overlayfs never wrote to them, and
+// all that they have of its marks are whiteouts and opaque directories.
+func (v *View) openLower(mounts []mount.Mount) error {
+	if v.Snapshotter != overlaySnapshotter {
+		return nil
+	}
+	mounts, err := rootfs.OnHost(v.store.opts.HostRoot, mounts)
+	if err == nil {
+		v.Root, v.Lower, err = rootfs.OpenLower(mounts)
+	}
+	if err != nil {
+		return fmt.Errorf("opening the layers of %q: %w", v.source, err)
+	}
+	return nil
 }

@@ -30,6 +30,9 @@ type Request struct {
 	Stdin io.Reader
 	// Via is ViaView or ViaLayers for an image; where it is empty, ViaView.
 	Via Via
+	// Layered says that the caller can read an overlay's layers as they lie: see
+	// View.Lower.
+	Layered bool
 	// SpoolDir is where an archive is written out that cannot be read where it
 	// lies; the directory for temporary files where it is empty.
 	SpoolDir string
@@ -70,6 +73,11 @@ type View struct {
 	// Root is the root directory; everything is to be opened below it. It is
 	// the caller's to close, before Close; nil where Via is ViaLayers.
 	Root *os.File
+	// Lower is empty but where Request.Layered is set. Root then is a directory
+	// above those, named below it and the topmost first, of which overlayfs would
+	// make the root; it was not asked to, which saves most of what reading
+	// through it costs.
+	Lower []string
 	// Layers are the image's, the lowest first, where Via is ViaLayers.
 	Layers []Layer
 	// Foreign lists the names in Root that are not the image's: the filesystem
@@ -110,7 +118,7 @@ func (s *Store) View(ctx context.Context, req Request) (*View, error) {
 	var keeper *keeper
 	err = s.with(ctx, func(ctx context.Context, sess *session) error {
 		err := v.open(ctx, sess, req, want)
-		if err == nil && v.Root != nil {
+		if err == nil && v.Root != nil && len(v.Lower) == 0 {
 			err = v.findForeign()
 		}
 		if err == nil {
