@@ -142,7 +142,7 @@ const gzipBlock = 1 << 20
 
 // gzipDefault is pgzip's level whose size is that of level 6, the default of
 // gzip and pigz, within 3 %; it takes about half of pigz's time.
-const gzipDefault = 7
+const gzipDefault = 8
 
 type gzipWriter struct {
 	*pgzip.Writer

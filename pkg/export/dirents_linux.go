@@ -9,14 +9,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// listedName is a name in a directory, and whether the listing calls it a
-// character device. Overlayfs lists a whiteout that stands in a directory of
+// listedName is a name in a directory, and what the listing says it is: one of
+// unix.DT_*, DT_UNKNOWN where the filesystem does not tell.
+//
+// Overlayfs lists a whiteout, a character device, that stands in a directory of
 // one layer alone, and says of it that there is no such file: it hides nothing,
 // and is nothing.
 type listedName struct {
-	text   string
-	device bool
+	text string
+	kind byte
 }
+
+// direntsBuffer is the room for what one call lists.
+const direntsBuffer = 32 << 10
 
 // readNames lists a directory through a description of its own, since the given
 // descriptor may be O_PATH or be listed by somebody else, too.
@@ -26,15 +31,14 @@ func readNames(dirFD int) (names []listedName, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, unix.Close(fd)) }()
-	return readNamesFrom(fd)
+	return readNamesFrom(fd, make([]byte, direntsBuffer))
 }
 
 // readNamesFrom lists an open directory from its beginning.
-func readNamesFrom(fd int) (names []listedName, err error) {
+func readNamesFrom(fd int, buf []byte) (names []listedName, err error) {
 	if _, err := unix.Seek(fd, 0, unix.SEEK_SET); err != nil {
 		return nil, err
 	}
-	buf := make([]byte, 32<<10)
 	for {
 		n, err := unix.ReadDirent(fd, buf)
 		if errors.Is(err, unix.EINTR) {
@@ -68,7 +72,7 @@ func appendNames(names []listedName, buf []byte) ([]listedName, error) {
 		}
 		text, _, _ := bytes.Cut(buf[direntName:length], []byte{0})
 		if name := string(text); name != "." && name != ".." {
-			names = append(names, listedName{name, buf[direntType] == unix.DT_CHR})
+			names = append(names, listedName{name, buf[direntType]})
 		}
 		buf = buf[length:]
 	}

@@ -18,13 +18,16 @@ import (
 // the descriptor of its directory: no path is resolved twice, no symlink is
 // followed, and nothing but directories and regular files is ever opened.
 type dirTree struct {
-	dirs    *dirCache
-	listing *sync.Mutex // a descriptor has one place where its listing is
-	xattrs  *xattrReader
-	live    *live // nil where nothing changes
+	dirs   *dirCache
+	files  *fileCache
+	xattrs *xattrReader
+	live   *live // nil where nothing changes
 	// layer says that the directories are overlayfs's layers, of which not all
 	// that is there is to be seen.
 	layer bool
+
+	listing *sync.Mutex // a descriptor has one place where its listing is
+	dirents []byte      // what one call lists
 }
 
 // NewDirTree shows the directory root, which may be opened with O_PATH and may
@@ -45,7 +48,13 @@ func newDirTree(root *os.File) (*dirTree, error) {
 	if closeErr := root.Close(); err != nil || closeErr != nil {
 		return nil, fmt.Errorf("taking over directory %q: %w", root.Name(), errors.Join(err, closeErr))
 	}
-	return &dirTree{dirs: newDirCache(fd), listing: new(sync.Mutex), xattrs: newXattrReader(chooseXattrCalls(fd))}, nil
+	return &dirTree{
+		dirs:    newDirCache(fd),
+		files:   newFileCache(),
+		xattrs:  newXattrReader(chooseXattrCalls(fd)),
+		listing: new(sync.Mutex),
+		dirents: make([]byte, direntsBuffer),
+	}, nil
 }
 
 // brokenTree answers everything with the error that kept a tree from opening.
@@ -56,6 +65,7 @@ func (t brokenTree) Lookup(context.Context, string) (*Entry, error) { return nil
 func (t brokenTree) Close() error                                   { return nil }
 
 func (t *dirTree) Close() error {
+	t.files.close()
 	if err := t.dirs.close(); err != nil {
 		return fmt.Errorf("closing directories: %w", err)
 	}
@@ -73,6 +83,9 @@ type dirNode struct {
 	mountPoint bool
 	// opened is the body, while it is open.
 	opened *fileBody
+	// ahead is the descriptor that the walk opened, and which belongs to the
+	// tree's fileCache.
+	ahead int
 }
 
 func (t *dirTree) Walk(ctx context.Context, visit func(*Entry) error) error {
@@ -88,9 +101,9 @@ func (t *dirTree) walkBelow(ctx context.Context, d *directory, visit func(*Entry
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
-		n, err := t.node(d, name.text)
+		n, err := t.listedNode(d, name)
 		if err != nil {
-			if name.device && errors.Is(err, fs.ErrNotExist) {
+			if name.kind == unix.DT_CHR && errors.Is(err, fs.ErrNotExist) {
 				continue // see listedName
 			}
 			if err := t.live.forgive(d.child(name.text), Vanished, err); err != nil {
@@ -155,6 +168,17 @@ func (t *dirTree) lookup(path string) (*Entry, error) {
 	return nil, notFound(path)
 }
 
+// listedNode looks at a name of a listing. A regular file is opened for that,
+// since it will be read in a moment, unless that is not to be had.
+func (t *dirTree) listedNode(d *directory, name listedName) (*dirNode, error) {
+	if name.kind == unix.DT_REG && t.live == nil {
+		if n := t.files.openIn(t, d, name.text); n != nil {
+			return n, nil
+		}
+	}
+	return t.node(d, name.text)
+}
+
 // node looks at a name in a directory.
 func (t *dirTree) node(d *directory, name string) (*dirNode, error) {
 	fd, err := t.dirs.acquire(d)
@@ -162,16 +186,13 @@ func (t *dirTree) node(d *directory, name string) (*dirNode, error) {
 		return nil, err
 	}
 	defer t.dirs.release(d)
-	path := d.child(name)
 	st, err := statxAt(fd, name, t.live.mask())
 	if err != nil {
-		return nil, &ReadError{"looking up", path, err}
+		return nil, &ReadError{"looking up", d.child(name), err}
 	}
-	// The end of path, so that the listing's own copy can be freed.
-	n := &dirNode{tree: t, dir: d, name: path[len(path)-len(name):], id: st.id()}
-	n.Path = path
-	if err := st.fill(&n.Entry); err != nil {
-		return nil, fmt.Errorf("looking up %q: %w", n.Path, err)
+	n, err := t.newNode(d, name, &st)
+	if err != nil {
+		return nil, err
 	}
 	if n.Type == Symlink {
 		n.Target, err = readlinkAt(fd, name)
@@ -182,12 +203,24 @@ func (t *dirTree) node(d *directory, name string) (*dirNode, error) {
 			return nil, &ReadError{"reading symlink", n.Path, err}
 		}
 	}
+	if t.live != nil {
+		t.live.watch(n, &st)
+	}
+	return n, nil
+}
+
+// newNode is what st says of a name, all but a symlink's target.
+func (t *dirTree) newNode(d *directory, name string, st *stat) (*dirNode, error) {
+	path := d.child(name)
+	// The end of path, so that the listing's own copy can be freed.
+	n := &dirNode{tree: t, dir: d, name: path[len(path)-len(name):], id: st.id(), ahead: noFile}
+	n.Path = path
+	if err := st.fill(&n.Entry); err != nil {
+		return nil, fmt.Errorf("looking up %q: %w", n.Path, err)
+	}
 	n.Xattrs = n.readXattrs
 	if n.Size > 0 {
 		n.Open = n.open
-	}
-	if t.live != nil {
-		t.live.watch(n, &st)
 	}
 	return n, nil
 }
@@ -215,28 +248,39 @@ func (n *dirNode) rawXattrs() ([]Xattr, error) {
 	return n.tree.xattrs.read(fd, n.name)
 }
 
-// open opens the file that the walk saw, or nothing: O_NONBLOCK keeps a FIFO
-// that was put in its place from blocking.
+// open gives the file that the walk saw, or nothing.
 func (n *dirNode) open(context.Context) (io.ReadCloser, error) {
+	fd, kept := n.tree.files.take(n)
+	if !kept {
+		var err error
+		if fd, err = n.openAgain(); err != nil {
+			return nil, err
+		}
+	}
+	n.opened = &fileBody{fd: fd, node: n}
+	return n.opened, nil
+}
+
+// openAgain opens the file by its name: O_NONBLOCK keeps a FIFO that was put in
+// its place from blocking.
+func (n *dirNode) openAgain() (int, error) {
 	dirFD, err := n.tree.dirs.acquire(n.dir)
 	if err != nil {
-		return nil, err
+		return -1, err
 	}
 	defer n.tree.dirs.release(n.dir)
 	fd, err := openNoAtime(dirFD, n.name, unix.O_RDONLY|unix.O_NONBLOCK)
 	if err != nil {
-		return nil, &ReadError{"opening", n.Path, err}
+		return -1, &ReadError{"opening", n.Path, err}
 	}
 	st, err := statOpened(fd)
-	body := &fileBody{fd: fd, path: n.Path, node: n, left: st.Size}
 	if err == nil && (st.id() != n.id || st.Mode&unix.S_IFMT != unix.S_IFREG) {
 		err = errChanged
 	}
 	if err != nil {
-		return nil, errors.Join(&ReadError{"opening", n.Path, err}, body.Close())
+		return -1, errors.Join(&ReadError{"opening", n.Path, err}, unix.Close(fd))
 	}
-	n.opened = body
-	return body, nil
+	return fd, nil
 }
 
 // list gives the names in a directory, sorted by bytes.
@@ -263,5 +307,5 @@ func (t *dirTree) names(d *directory, fd int) ([]listedName, error) {
 	}
 	t.listing.Lock()
 	defer t.listing.Unlock()
-	return readNamesFrom(fd)
+	return readNamesFrom(fd, t.dirents)
 }

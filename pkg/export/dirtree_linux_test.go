@@ -30,9 +30,7 @@ func must(t testing.TB, err error) {
 // dirTree opens dir by O_PATH, the least that NewDirTree takes.
 func dirTree(t testing.TB, dir string) export.Tree {
 	t.Helper()
-	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	must(t, err)
-	tree := export.NewDirTree(os.NewFile(uintptr(fd), dir))
+	tree := export.NewDirTree(openPath(t, dir))
 	t.Cleanup(func() { must(t, tree.Close()) })
 	return tree
 }

@@ -118,6 +118,9 @@ func (f *Filter) Lookup(ctx context.Context, path string) (*Entry, error) {
 // Walk visits what the rules keep.
 func (f *Filter) Walk(ctx context.Context, visit func(*Entry) error) error {
 	f.excluded.Store(0)
+	if len(f.exclude) == 0 && len(f.include) == 0 {
+		return f.tree.Walk(ctx, visit)
+	}
 	w := filterWalk{filter: f, visit: visit}
 	return f.tree.Walk(ctx, w.see)
 }

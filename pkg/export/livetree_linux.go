@@ -175,16 +175,16 @@ func (b *liveBody) Read(p []byte) (int, error) {
 func (b *liveBody) Close() error {
 	st, err := statAt(b.fd, "")
 	if err != nil {
-		return errors.Join(fmt.Errorf("looking at %q: %w", b.path, err), b.fileBody.Close())
+		return errors.Join(fmt.Errorf("looking at %q: %w", b.entry.Path, err), b.fileBody.Close())
 	}
 	mtime := time.Unix(st.Mtime.Sec, int64(st.Mtime.Nsec))
 	switch {
 	case b.short:
-		b.told.add(b.path, Shrank)
+		b.told.add(b.entry.Path, Shrank)
 	case int64(st.Size) > b.entry.Size:
-		b.told.add(b.path, Grew)
+		b.told.add(b.entry.Path, Grew)
 	case !mtime.Equal(b.entry.MTime):
-		b.told.add(b.path, Written)
+		b.told.add(b.entry.Path, Written)
 	}
 	return b.fileBody.Close()
 }

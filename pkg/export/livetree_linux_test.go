@@ -159,15 +159,19 @@ func changesOf(t *testing.T, live *export.LiveTree) string {
 
 // TestViewForgivesNothing holds that only a live tree is read with patience.
 func TestViewForgivesNothing(t *testing.T) {
-	for name, change := range map[string]func(path string) error{
-		"vanished": os.Remove,
-		"shrunk":   func(path string) error { return os.Truncate(path, 1) },
-		"grown":    func(path string) error { return os.Truncate(path, 100) },
+	for name, test := range map[string]struct {
+		content string
+		change  func(path string) error
+	}{
+		// One with a content is open by then, and is read as it was.
+		"vanished": {"", os.Remove},
+		"shrunk":   {"content", func(path string) error { return os.Truncate(path, 1) }},
+		"grown":    {"content", func(path string) error { return os.Truncate(path, 100) }},
 	} {
 		dir := t.TempDir()
-		must(t, os.WriteFile(filepath.Join(dir, "a"), []byte("content"), 0o644))
+		must(t, os.WriteFile(filepath.Join(dir, "a"), []byte(test.content), 0o644))
 		var sink exporttest.Recorder
-		_, err := export.Write(t.Context(), walked{dirTree(t, dir), func() { must(t, change(filepath.Join(dir, "a"))) }}, &sink)
+		_, err := export.Write(t.Context(), walked{dirTree(t, dir), func() { must(t, test.change(filepath.Join(dir, "a"))) }}, &sink)
 		if err == nil || sink.Aborted != 1 || !strings.Contains(err.Error(), `"a"`) {
 			t.Errorf("%s: error %v, aborted %d times", name, err, sink.Aborted)
 		}

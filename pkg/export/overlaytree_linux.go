@@ -81,7 +81,7 @@ func (t *overlayTree) walkMerged(ctx context.Context, dirs stack, visit func(*En
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
-		n, below, err := t.top(name.in, name.text)
+		n, below, err := t.top(name.in, name.listedName)
 		if err != nil {
 			return err
 		}
@@ -104,8 +104,8 @@ func (t *overlayTree) walkMerged(ctx context.Context, dirs stack, visit func(*En
 
 // mergedName is a name, and those of a stack's directories that have it.
 type mergedName struct {
-	text string
-	in   stack
+	listedName // as the topmost lists it
+	in         stack
 }
 
 // listMerged gives the names in a stack's directories, sorted by bytes.
@@ -117,7 +117,7 @@ func (t *overlayTree) listMerged(dirs stack) ([]mergedName, error) {
 			return nil, err
 		}
 		for _, name := range names {
-			all = append(all, mergedName{name.text, dirs[i : i+1]})
+			all = append(all, mergedName{name, dirs[i : i+1]})
 		}
 	}
 	// A stable sort leaves the topmost of a name first.
@@ -136,8 +136,9 @@ func (t *overlayTree) listMerged(dirs stack) ([]mergedName, error) {
 // top looks at a name that each of dirs has. It gives the topmost, which may be
 // a whiteout, and what is merged where that is a directory: those below it, up
 // to one that is opaque, or to something that is no directory.
-func (t *overlayTree) top(dirs stack, name string) (*dirNode, stack, error) {
-	top, err := t.node(dirs[0], name)
+func (t *overlayTree) top(dirs stack, listed listedName) (*dirNode, stack, error) {
+	name := listed.text
+	top, err := t.listedNode(dirs[0], listed)
 	if err != nil || top.Type != Directory {
 		return top, nil, err
 	}
@@ -204,7 +205,7 @@ func (t *overlayTree) lookupIn(dirs stack, name string) (*dirNode, stack, error)
 	if len(in) == 0 {
 		return nil, nil, notFound(dirs[0].child(name))
 	}
-	n, below, err := t.top(in, name)
+	n, below, err := t.top(in, listedName{text: name})
 	if err == nil && n.isWhiteout() {
 		err = notFound(n.Path)
 	}

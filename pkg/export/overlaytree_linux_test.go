@@ -141,9 +141,7 @@ func tarOf(t *testing.T, tree export.Tree) []byte {
 
 func overlayTree(t *testing.T, base string, layers ...string) export.Tree {
 	t.Helper()
-	fd, err := unix.Open(base, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	must(t, err)
-	tree := export.NewOverlayTree(os.NewFile(uintptr(fd), base), layers)
+	tree := export.NewOverlayTree(openPath(t, base), layers)
 	t.Cleanup(func() { must(t, tree.Close()) })
 	return tree
 }

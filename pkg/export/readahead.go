@@ -49,12 +49,13 @@ func (b *batch) add(e *Entry, linkTo string) bool {
 	}
 	it := item{record: Record{Entry: e, LinkTo: linkTo}}
 	if it.hasBody() && e.Size <= smallFile {
-		if b.used+int(e.Size) > batchBytes {
+		room := int(e.Size) + 1 // see fillBody
+		if b.used+room > batchBytes {
 			return false
 		}
 		it.ahead = true
-		it.body = b.bytes[b.used : b.used+int(e.Size)]
-		b.used += int(e.Size)
+		it.body = b.bytes[b.used : b.used+room]
+		b.used += room
 	}
 	b.items = append(b.items, it)
 	return true
@@ -193,14 +194,17 @@ func (it *item) readXattrs(ctx context.Context) (err error) {
 	return err
 }
 
-// fillBody reads a small body whole.
+// fillBody reads a small body whole. buf has room for one byte more: a body that
+// has it is too long.
 func fillBody(e *Entry, body io.Reader, buf []byte) error {
-	_, err := io.ReadFull(body, buf)
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
+	n, err := io.ReadFull(body, buf)
+	switch {
+	case err == nil:
+		return sizeChanged(e, "longer")
+	case err != io.EOF && err != io.ErrUnexpectedEOF:
+		return err
+	case int64(n) < e.Size:
 		return sizeChanged(e, "shorter")
 	}
-	if err != nil {
-		return err
-	}
-	return expectEOF(e, body)
+	return nil
 }

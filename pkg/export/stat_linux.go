@@ -42,6 +42,15 @@ type openedStat struct{ unix.Stat_t }
 
 func (st *openedStat) id() LinkKey { return LinkKey{Device: st.Dev, Inode: st.Ino} }
 
+// stat is the same as statx(2) would say it, but for what fstat does not know.
+func (st *openedStat) stat() (s stat) {
+	s.Mode, s.Uid, s.Gid = uint16(st.Mode), st.Uid, st.Gid
+	s.Size, s.Nlink, s.Ino = uint64(st.Size), uint32(min(st.Nlink, 1<<31)), st.Ino
+	s.Dev_major, s.Dev_minor = unix.Major(st.Dev), unix.Minor(st.Dev)
+	s.Mtime = unix.StatxTimestamp{Sec: int64(st.Mtim.Sec), Nsec: uint32(st.Mtim.Nsec)}
+	return s
+}
+
 func (st *stat) id() LinkKey {
 	return LinkKey{Device: unix.Mkdev(st.Dev_major, st.Dev_minor), Inode: st.Ino}
 }
@@ -129,30 +138,30 @@ func readlinkAt(dirFD int, name string) (string, error) {
 // runtime's poller, for nothing.
 type fileBody struct {
 	fd   int
-	path string
 	node *dirNode
-	// left is what is to be read of the size that the file had when it was
-	// opened: no read has to be spent on finding its end.
-	left int64
+	got  int64
+	// ended says that the file ends where its entry says: the kernel gave less
+	// than it was asked for, and no further call has to be spent on that.
+	ended bool
 }
 
 func (b *fileBody) Read(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
-	}
-	p = p[:min(int64(len(p)), b.left)]
-	for len(p) > 0 {
+	for len(p) > 0 && !b.ended {
 		n, err := unix.Read(b.fd, p)
 		switch {
 		case errors.Is(err, unix.EINTR):
 			continue
 		case err != nil:
-			return 0, fmt.Errorf("reading %q: %w", b.path, err)
+			return 0, fmt.Errorf("reading %q: %w", b.node.Path, err)
 		case n == 0:
 			return 0, io.EOF
 		}
-		b.left -= int64(n)
+		b.got += int64(n)
+		b.ended = n < len(p) && b.got == b.node.Size
 		return n, nil
+	}
+	if len(p) == 0 {
+		return 0, nil
 	}
 	return 0, io.EOF
 }
@@ -165,7 +174,7 @@ func (b *fileBody) Close() error {
 	b.fd = -1
 	b.node.opened = nil
 	if err := unix.Close(fd); err != nil {
-		return fmt.Errorf("closing %q: %w", b.path, err)
+		return fmt.Errorf("closing %q: %w", b.node.Path, err)
 	}
 	return nil
 }

@@ -183,7 +183,7 @@ func putItem(ctx context.Context, sink Sink, it *item) error {
 		return sink.Put(ctx, rec)
 	}
 	if it.ahead {
-		it.reader.Reset(it.body)
+		it.reader.Reset(it.body[:rec.Size])
 		rec.Body = &it.reader
 		return sink.Put(ctx, rec)
 	}
