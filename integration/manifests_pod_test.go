@@ -63,6 +63,7 @@ func asKubelet(c *corev1.Container, pod *corev1.PodSpec, values map[string]strin
 	return object{
 		"metadata": object{"name": c.Name}, "labels": object{"io.kubernetes.container.name": c.Name},
 		"image": object{"image": ownName}, "args": args, "envs": envs, "mounts": mounts, "log_path": c.Name + ".log",
+		"stdin": c.Stdin, "stdin_once": c.StdinOnce,
 		"linux": object{
 			"resources":        object{"memory_limit_in_bytes": c.Resources.Limits.Memory().Value()},
 			"security_context": security,
@@ -70,14 +71,38 @@ func asKubelet(c *corev1.Container, pod *corev1.PodSpec, values map[string]strin
 	}
 }
 
-// runToEnd runs a container of a pod, and gives its exit status and its log,
-// in which each line begins with a time, a stream and a tag.
+// start creates and starts a container of a pod.
+func (p *pod) start(t *testing.T, container object) (id string) {
+	t.Helper()
+	id = p.node.cri(t, "create", "--no-pull", p.id, p.write(t, "exporter.json", container), p.config)
+	p.node.cri(t, "start", id)
+	return id
+}
+
+// runAttached runs a container that waits for somebody to attach and to end
+// its standard input, and gives what it writes to standard output.
+func (p *pod) runAttached(t *testing.T, container object) []byte {
+	t.Helper()
+	id := p.start(t, container)
+	defer p.node.cri(t, "rm", "--force", id)
+	out := []byte(command(t, nil, p.node.crictl, "--runtime-endpoint", "unix://"+p.node.Address, "attach", "--stdin", id))
+	if status := p.ended(t, id); status != 0 {
+		t.Fatalf("exit status %d\n%s", status, p.log(t, container))
+	}
+	return out
+}
+
+// runToEnd runs a container of a pod, and gives its exit status and its log.
 func (p *pod) runToEnd(t *testing.T, container object) (status int, log string) {
 	t.Helper()
-	config := p.write(t, "exporter.json", container)
-	id := p.node.cri(t, "create", "--no-pull", p.id, config, p.config)
+	id := p.start(t, container)
 	defer p.node.cri(t, "rm", "--force", id)
-	p.node.cri(t, "start", id)
+	return p.ended(t, id), p.log(t, container)
+}
+
+// ended waits for the end of a container, and gives its exit status.
+func (p *pod) ended(t *testing.T, id string) (status int) {
+	t.Helper()
 	var inspected struct {
 		Status struct {
 			State    string
@@ -90,11 +115,32 @@ func (p *pod) runToEnd(t *testing.T, container object) (status int, log string) 
 		}
 		return inspected.Status.State == "CONTAINER_EXITED"
 	})
+	return inspected.Status.ExitCode
+}
+
+// log gives a container's log, in which each line begins with a time, a stream
+// and a tag.
+func (p *pod) log(t *testing.T, container object) string {
+	t.Helper()
 	text, err := os.ReadFile(filepath.Join(p.directory, container["log_path"].(string)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return inspected.Status.ExitCode, string(text)
+	return string(text)
+}
+
+// runToFile runs a container that is to succeed, and gives the file that it
+// wrote.
+func (p *pod) runToFile(t *testing.T, container object, path string) []byte {
+	t.Helper()
+	if status, log := p.runToEnd(t, container); status != 0 {
+		t.Fatalf("exit status %d\n%s", status, log)
+	}
+	written, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return written
 }
 
 // startPrivileged starts a pod whose containers may be privileged.
@@ -130,13 +176,11 @@ func TestManifestPods(t *testing.T) {
 			t.Run(name+" of "+strings.ReplaceAll(source, "/", " "), func(t *testing.T) {
 				d := readManifests(t, onNode(kustomized(t, name), n.Daemon, exports))
 				container := asKubelet(d.exporter(), d.pod, map[string]string{"SOURCE": source, "FILE": "rootfs.tar"})
-				status, log := exporting.runToEnd(t, container)
-				if status != 0 {
-					t.Fatalf("exit status %d\n%s", status, log)
-				}
-				got, err := os.ReadFile(filepath.Join(exports, "rootfs.tar"))
-				if err != nil {
-					t.Fatal(err)
+				var got []byte
+				if d.exporter().Stdin {
+					got = exporting.runAttached(t, container)
+				} else {
+					got = exporting.runToFile(t, container, filepath.Join(exports, "rootfs.tar"))
 				}
 				want := ctrRootfs(t, "export", "--address", n.Address, "-n", "k8s.io", "--via", "view", "--reproducible", source).stdout
 				if !bytes.Equal(got, want) {
@@ -175,13 +219,7 @@ func TestManifestPods(t *testing.T) {
 			"mounts": []object{{"container_path": "/host", "host_path": "/"}},
 			"linux":  object{"security_context": object{"privileged": true, "namespace_options": object{"network": 2}}},
 		}
-		if status, log := privileged.runToEnd(t, container); status != 0 {
-			t.Fatalf("exit status %d\n%s", status, log)
-		}
-		got, err := os.ReadFile(filepath.Join(exports, "debug.tar"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		got := privileged.runToFile(t, container, filepath.Join(exports, "debug.tar"))
 		want := ctrRootfs(t, "export", "--address", n.Address, "--reproducible", "pod:web").stdout
 		if !bytes.Equal(got, want) {
 			t.Errorf("%d bytes differ from the host's %d", len(got), len(want))

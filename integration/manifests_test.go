@@ -21,6 +21,7 @@ import (
 // with the capabilities that each adds.
 var manifests = map[string][]corev1.Capability{
 	"job":                         {"SYS_ADMIN", "DAC_READ_SEARCH"},
+	"job-to-stdout":               {"SYS_ADMIN", "DAC_READ_SEARCH"},
 	"job-without-sys-admin":       {"DAC_READ_SEARCH"},
 	"daemonset":                   {"SYS_ADMIN", "DAC_READ_SEARCH"},
 	"daemonset-without-sys-admin": {"DAC_READ_SEARCH"},
