@@ -3,9 +3,11 @@ package integration_test
 import (
 	"debug/buildinfo"
 	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -50,7 +52,10 @@ func checkSBOM(t *testing.T, binary string) {
 	}
 	var sbom struct {
 		BOMFormat, SpecVersion string
-		Components             []struct{ Name, Version, PURL string }
+		Metadata               struct {
+			Component struct{ Version, PURL string }
+		}
+		Components []struct{ Name, Version, PURL string }
 	}
 	if err := json.Unmarshal(text, &sbom); err != nil {
 		t.Fatal(err)
@@ -68,6 +73,9 @@ func checkSBOM(t *testing.T, binary string) {
 			t.Errorf("the SBOM has %+v, the program version %q", c, want[c.Name])
 		}
 		delete(want, c.Name)
+	}
+	if own := sbom.Metadata.Component; own.Version != "v0.0.0-test" || own.PURL != "pkg:golang/"+module+"@v0.0.0-test" {
+		t.Errorf("the SBOM is of %+v", own)
 	}
 	if len(want) > 0 || sbom.BOMFormat != "CycloneDX" || sbom.SpecVersion != "1.6" {
 		t.Errorf("the SBOM, a %s %s, lacks %v", sbom.BOMFormat, sbom.SpecVersion, want)
@@ -112,5 +120,30 @@ func installed(t *testing.T, pkg string) {
 		if !slices.Contains(before, path) {
 			t.Errorf("removed, it leaves %q", path)
 		}
+	}
+}
+
+// TestOneVersion wants one version wherever a release is named, so that none is
+// forgotten when the next one is made.
+func TestOneVersion(t *testing.T) {
+	named := regexp.MustCompile(`(?:ctr-rootfs[:@]|raw/|\?ref=|default: )(v\d+\.\d+\.\d+)`)
+	places := map[string]string{}
+	for _, pattern := range []string{"../action.yml", "../deploy/*/*.yml", "../deploy/kubernetes/*/*.yaml", "../docs/*.md", "../README.md"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range named.FindAllSubmatch(text, -1) {
+				places[string(m[1])] += " " + file
+			}
+		}
+	}
+	if len(places) != 1 || len(strings.Fields(slices.Collect(maps.Values(places))[0])) < 6 {
+		t.Errorf("releases are named as %q", places)
 	}
 }

@@ -2,7 +2,10 @@
 // (ECMA-424): the modules that the linker wrote into the program itself, so
 // that nothing is listed which is not in it.
 //
-//	sbom BINARY >BINARY.cdx.json
+//	sbom VERSION BINARY >BINARY.cdx.json
+//
+// VERSION is the program's own, which a linker does not know of a program that
+// is built outside of the module cache.
 package main
 
 import (
@@ -17,11 +20,11 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: sbom BINARY")
+	if len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: sbom VERSION BINARY")
 		os.Exit(2)
 	}
-	if err := write(os.Stdout, os.Args[1]); err != nil {
+	if err := write(os.Stdout, os.Args[1], os.Args[2]); err != nil {
 		fmt.Fprintln(os.Stderr, "sbom:", err)
 		os.Exit(1)
 	}
@@ -67,11 +70,12 @@ type dependency struct {
 	DependsOn []string `json:"dependsOn"`
 }
 
-func write(w io.Writer, binary string) error {
+func write(w io.Writer, version, binary string) error {
 	info, err := buildinfo.ReadFile(binary)
 	if err != nil {
 		return fmt.Errorf("reading the build information of %q: %w", binary, err)
 	}
+	info.Main.Version = version
 	data, err := os.ReadFile(binary)
 	if err != nil {
 		return fmt.Errorf("reading %q: %w", binary, err)
