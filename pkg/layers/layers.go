@@ -2,10 +2,10 @@
 // straight from the layer blobs: it mounts nothing and needs no privilege.
 //
 // Layers are inflated side by side into one spool file, while their headers are
-// indexed and their digests verified. The merge then works on
-// the index alone, and bodies are read from the spool, or from an uncompressed
-// blob where it lies. The result is what containerd's overlayfs snapshotter
-// shows of the same layers; the doc comment of Open says where it is more.
+// indexed and their digests verified. The merge then works on the index alone,
+// and bodies are read from the spool, or from an uncompressed blob where it lies.
+// The result is what containerd's overlayfs snapshotter shows of the same
+// layers; the doc comment of Open says where it is more.
 //
 // The package finds no image, talks to no daemon and writes no archive: where
 // blobs come from and where entries go is somebody else's business.
