@@ -9,8 +9,9 @@ import (
 	"os"
 )
 
-// Await gives what fn gives, which may block for ever. Where ctx ends first it gives ctx's cause; fn cannot be stopped, and what it gives in the end
-// goes to late.
+// Await gives what fn gives, which may block for ever. Where ctx ends first it
+// gives ctx's cause; fn cannot be stopped, and what it gives in the end goes to
+// late.
 func Await[T any](ctx context.Context, fn func() (T, error), late func(T)) (T, error) {
 	type result struct {
 		value T
