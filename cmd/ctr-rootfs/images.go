@@ -78,11 +78,3 @@ func writeTable(s streams, images []snapshot.ImageInfo) error {
 	}
 	return writingStdout(table.Flush())
 }
-
-// noArguments refuses what stands behind a verb that takes nothing.
-func noArguments(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usagef("reading the command line: %q takes no arguments, not %q", cmd.CommandPath(), args)
-	}
-	return nil
-}

@@ -3,9 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
-	"fmt"
 
-	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 	"github.com/spf13/cobra"
 )
@@ -70,11 +68,4 @@ func list(ctx context.Context, tree export.Tree, s streams, format func([]byte, 
 		return report, err
 	}
 	return report, writingStdout(out.Flush())
-}
-
-func writingStdout(err error) error {
-	if err != nil {
-		return fmt.Errorf("writing standard output: %w", hostfile.WithoutPath(err))
-	}
-	return nil
 }

@@ -1,13 +1,6 @@
 package main
 
-import (
-	"context"
-	"errors"
-	"fmt"
-	"time"
-
-	"github.com/spf13/cobra"
-)
+import "github.com/spf13/cobra"
 
 // newRoot builds the command line: a verb is a file of its own.
 func newRoot(s streams) *cobra.Command {
@@ -78,15 +71,4 @@ func helpOfVerb(cmd *cobra.Command, args []string) error {
 		return usagef("reading the command line: no help for %q: see \"ctr-rootfs help\"", args)
 	}
 	return verb.Help()
-}
-
-// errTimeout is the cause with which --timeout ends the work.
-var errTimeout = errors.New("the time given by --timeout is over")
-
-// limited applies --timeout.
-func (f *storeFlags) limited(ctx context.Context) (context.Context, context.CancelFunc) {
-	if f.timeout == 0 {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeoutCause(ctx, f.timeout, fmt.Errorf("%w (%s)", errTimeout, f.timeout.Round(time.Millisecond)))
 }

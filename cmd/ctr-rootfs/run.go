@@ -12,6 +12,7 @@ import (
 
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/progress"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/spf13/cobra"
 )
 
@@ -116,9 +117,25 @@ func oneSource(rest bool) cobra.PositionalArgs {
 	}
 }
 
+// noArguments refuses what stands behind a verb that takes nothing.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("reading the command line: %q takes no arguments, not %q", cmd.CommandPath(), args)
+	}
+	return nil
+}
+
 // isUsage says whether the command line is wrong. Cobra's own error of a verb that
 // there is not is a text.
 func isUsage(err error) bool {
 	var u usageError
 	return errors.As(err, &u) || errors.Is(err, files.ErrTerminal) || strings.HasPrefix(err.Error(), "unknown command")
+}
+
+// writingStdout is an error of stdout, told without a path that says nothing.
+func writingStdout(err error) error {
+	if err != nil {
+		return fmt.Errorf("writing standard output: %w", hostfile.WithoutPath(err))
+	}
+	return nil
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -52,6 +54,17 @@ func (f *storeFlags) check() error {
 		return usagef("reading --store %q: --address %q is another store", f.dir, f.address)
 	}
 	return nil
+}
+
+// errTimeout is the cause with which --timeout ends the work.
+var errTimeout = errors.New("the time given by --timeout is over")
+
+// limited applies --timeout.
+func (f *storeFlags) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	if f.timeout == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, f.timeout, fmt.Errorf("%w (%s)", errTimeout, f.timeout.Round(time.Millisecond)))
 }
 
 // locateStore chooses the store. A flag wins over the other one's variable.
