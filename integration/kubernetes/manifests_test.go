@@ -108,7 +108,7 @@ func overlay(t *testing.T, c *cluster, want []byte) {
 		t.Fatal(err)
 	}
 	for old, here := range map[string]string{
-		"https://github.com/ctr-rootfs/ctr-rootfs//deploy/kubernetes/job?ref=v0.1.0": job, "value: NODE}": "value: localhost}",
+		"https://github.com/ctr-rootfs/ctr-rootfs//deploy/kubernetes/job?ref=v0.1.0": job, "nodeName: NODE\n": "nodeName: localhost\n",
 	} {
 		if !strings.Contains(text, old) {
 			t.Fatalf("the example has no %q:\n%s", old, text)
