@@ -125,11 +125,13 @@ func TestNothingIsOpenedForWriting(t *testing.T) {
 	d.Ctr(t, "images", "import", writeArchive(t, standardName, standard(t)))
 	d.Ctr(t, "images", "import", writeArchive(t, churnName, churn(t)))
 	startWriter(t, d, nil, "running")
+	committed := committedOf(t, d, standardName)
 	for name, c := range map[string]struct{ source, as, inject string }{
 		"an image":             {standardName, "", ""},
 		"a running container":  {"container:running", "", ""},
 		"by the mount manager": {standardName, "setpriv --bounding-set=-sys_admin", ""},
-		"on an old kernel":     {standardName, "", "-e inject=fsopen:error=ENOSYS"},
+		"by overlayfs":         {committed, "", ""},
+		"on an old kernel":     {committed, "", "-e inject=fsopen:error=ENOSYS"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := filepath.Join(t.TempDir(), "strace.log")
