@@ -177,6 +177,15 @@ func TestLossesOfViews(t *testing.T) {
 			lines(`  got  c0600 "f" 0,0`),
 		},
 		{
+			"a device number over 4095:1048575, of which Linux takes the lower bits", []layer{{device("f", 4097, 1<<20+3)}},
+			lines(`  got  c0600 "f" 4097,1048579`, `  want c0600 "f" 1,3`),
+		},
+		{
+			"what lies in directories of AUFS's own",
+			[]layer{{file("f", "")}, {dir(".wh..wh.plnk", 0o700), file(".wh..wh.plnk/1.2", ""), file(".wh..wh..opq/g", "")}},
+			lines(`  want d0755 ".wh..wh..opq" implied`, `  want f0644 ".wh..wh..opq/g"`, `  want d0755 ".wh..wh.plnk" implied`, `  want f0644 ".wh..wh.plnk/1.2"`),
+		},
+		{
 			"a directory's time on what replaces it in its own layer", []layer{{dir("d", 0o755).at(1, 0), file("d", "").at(2, 0)}},
 			lines(`  got  f0644 "d" @2.000000000`, `  want f0644 "d" @1.000000000`),
 		},
