@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
@@ -15,11 +16,13 @@ const (
 	xattrRecord = "SCHILY.xattr."
 	// maxID is the largest owner: 2^32-1 means "leave it" to chown(2).
 	maxID = math.MaxUint32 - 1
-	// maxName, maxTarget and maxXattr are what Linux can hold (NAME_MAX of
+	// maxXattrName, maxTarget and maxXattr are what Linux can hold (NAME_MAX of
 	// xattrs, PATH_MAX, XATTR_SIZE_MAX); no disk, and so no view, has more.
 	maxXattrName = 255
 	maxXattr     = 64 << 10
-	maxTarget    = 4095
+	// maxXattrNames is what listxattr(2) gives of one object (XATTR_LIST_MAX).
+	maxXattrNames = 64 << 10
+	maxTarget     = 4095
 
 	modeBits       = 0o7777
 	modeOfSymlinks = 0o777
@@ -58,17 +61,36 @@ func (x *index) setAttributes(i *inode, h *tar.Header) error {
 		i.mode = modeOfSymlinks // Linux keeps no other
 	}
 	i.setTime(h.ModTime)
-	for key, value := range h.PAXRecords {
-		name, isXattr := strings.CutPrefix(key, xattrRecord)
-		if !isXattr {
-			continue
-		}
-		if err := x.addXattr(i, name, value); err != nil {
-			return err
-		}
+	if err := x.addXattrs(i, h); err != nil {
+		return err
 	}
 	if i.kind != 0 { // a pending link's mode is not yet that of the list's inode
 		i.settleACL()
+	}
+	return nil
+}
+
+// addXattrs goes by the names' order: a header of 1 MiB holds so many that
+// putting each in the middle of a list would take seconds.
+func (x *index) addXattrs(i *inode, h *tar.Header) error {
+	var names []string
+	for key := range h.PAXRecords {
+		if name, isXattr := strings.CutPrefix(key, xattrRecord); isXattr {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if err := x.addXattr(i, name, h.PAXRecords[xattrRecord+name]); err != nil {
+			return err
+		}
+	}
+	size := 0
+	for _, attr := range i.xattrs() {
+		size += len(attr.Name) + 1
+	}
+	if size > maxXattrNames {
+		return fmt.Errorf("the names of %d xattrs are more than Linux holds", len(i.xattrs()))
 	}
 	return nil
 }

@@ -40,6 +40,7 @@ func TestRefusedLayers(t *testing.T) {
 		{"a device of 2^32", []layer{{gnu(device("a", 1<<32, 0))}}, `device number 4294967296:0 is out of range`},
 		{"an xattr without a name", []layer{{file("a", "").xattr("", "1")}}, `the xattr "" of 1 bytes is larger than Linux holds`},
 		{"an xattr over 64 KiB", []layer{{file("a", "").xattr("user.a", strings.Repeat("x", 65537))}}, `the xattr "user.a" of 65537 bytes`},
+		{"xattrs whose names are over 64 KiB", []layer{{manyXattrs(file("a", ""), 2_000), manyXattrs(link("b", "a"), 9_000)}}, `adding "b": the names of 9000 xattrs are more than Linux holds`},
 		{"a symlink over 4095 bytes", []layer{{symlink("a", strings.Repeat("x", 4096))}}, `a symlink's target of 4096 bytes`},
 		{"a type that is unknown", []layer{{entry('V', "volume", 0)}}, `entries of type 'V' are unknown`},
 	} {
@@ -50,6 +51,15 @@ func TestRefusedLayers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// manyXattrs gives an entry n attributes with names of ten bytes.
+func manyXattrs(i item, n int) item {
+	i.PAXRecords = make(map[string]string, n)
+	for at := range n {
+		i.PAXRecords[fmt.Sprintf("%suser.%05d", xattrRecord, at)] = ""
+	}
+	return i
 }
 
 // gnu writes numbers in base 256.

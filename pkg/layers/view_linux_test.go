@@ -68,8 +68,13 @@ func compareWithView(t *testing.T, layers []layer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Directories that no layer names have the time of unpacking in a view,
-	// and the clamp's here.
+	compareTrees(t, tree, view)
+}
+
+// compareTrees clamps times: directories that no layer names have the time of
+// unpacking in a view, and the clamp's here.
+func compareTrees(t *testing.T, tree, view export.Tree) {
+	t.Helper()
 	got, want := list(t, export.Clamp(tree, impliedTime)), list(t, export.Clamp(view, impliedTime))
 	if got != want {
 		t.Errorf("layers (got) and view (want) differ:\n%s", differences(got, want))
