@@ -157,3 +157,31 @@ func compareTarsWithView(t *testing.T, tars ...[]byte) {
 		compareTrees(t, tree, view)
 	}
 }
+
+// TestRefusedThoughUnpacked is the closed list of what containerd unpacks and
+// the merge refuses: what a view shows of it is not what the layer says.
+func TestRefusedThoughUnpacked(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("SKIPPED: unpacking owners, and mounting an overlay, need root")
+	}
+	owner := func(uid int) []byte { return layer{gnu(file("f", "").own(uid, 0))}.tar() }
+	for _, c := range []struct {
+		name, want string
+		tar        []byte
+	}{
+		{"an owner of -1", "owner -1:0 is out of range", owner(-1)},
+		{"an owner of 2^32-1", "owner 4294967295:0 is out of range", owner(1<<32 - 1)},
+		{"a PAX header that nothing follows", "unexpected EOF", []byte(raw{name: "x", magic: posixMagic, kind: 'x', body: records("path", "f")}.bytes() + strings.Repeat("\x00", 2*tarBlock))},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			view, err := unpackView(t, [][]byte{c.tar})
+			if err != nil {
+				t.Fatalf("containerd refuses it, too: %v", err)
+			}
+			defer closing(t, view)
+			if _, err := openImage(t, Options{}, c.tar); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got error %v, want one with %s", err, c.want)
+			}
+		})
+	}
+}
