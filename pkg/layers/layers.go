@@ -145,7 +145,7 @@ func Open(ctx context.Context, layers []Layer, o Options) (*Tree, error) {
 		}
 	}
 	if err == nil {
-		t.root, err = mergeAll(indexes)
+		t.root, err = mergeAll(ctx, indexes)
 		t.report = q.report() // only now: merging leaves out xattrs, too
 	}
 	if err != nil {

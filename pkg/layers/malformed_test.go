@@ -268,3 +268,20 @@ func TestCancel(t *testing.T) {
 		t.Errorf("got error %v, %d blobs open", err, s.open)
 	}
 }
+
+// TestCancelWithoutReading stops where nothing is read any more: hostile names
+// and many layers keep both busy for long.
+func TestCancelWithoutReading(t *testing.T) {
+	stopped := errors.New("stopped by the test")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(stopped)
+	x := newIndex(0, newQuota(Options{}))
+	s := &tarStream{quota: x.quota, from: startInflater(t.Context(), newBlobStream(bytes.NewReader(layer{file("f", "")}.tar())))}
+	defer s.from.close()
+	if err := indexTar(ctx, s, x); !errors.Is(err, stopped) {
+		t.Errorf("indexing: got error %v", err)
+	}
+	if _, err := mergeAll(ctx, []*index{x}); !errors.Is(err, stopped) {
+		t.Errorf("merging: got error %v", err)
+	}
+}

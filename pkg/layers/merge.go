@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,13 +11,16 @@ import (
 )
 
 // mergeAll makes one tree of all layers, the lowest first, and uses them up.
-func mergeAll(indexes []*index) (*node, error) {
+func mergeAll(ctx context.Context, indexes []*index) (*node, error) {
 	if len(indexes) == 0 {
 		return newIndex(0, newQuota(Options{})).root, nil
 	}
 	// A directory takes its attributes from lower layers as they are alone, so
 	// all of that comes before the first two are merged.
 	for i := range indexes {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		inherit(indexes[:i+1])
 	}
 	root := indexes[0].root

@@ -88,6 +88,9 @@ func indexTar(ctx context.Context, s *tarStream, x *index) error {
 		if err != nil && !errors.Is(err, tar.ErrInsecurePath) {
 			return fmt.Errorf("reading the tar header at byte %d: %w", first, err)
 		}
+		if ctx.Err() != nil { // a path through many symlinks takes its time
+			return context.Cause(ctx)
+		}
 		s.quota.headers.Add(1)
 		b := body{offset: s.offset}
 		end := s.offset
