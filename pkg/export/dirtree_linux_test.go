@@ -20,13 +20,6 @@ import (
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export/exporttest"
 )
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // dirTree opens dir by O_PATH, the least that NewDirTree takes.
 func dirTree(t testing.TB, dir string) export.Tree {
 	t.Helper()
