@@ -237,10 +237,10 @@ func (e exposed) failOne(t *testing.T, c inject) (status int, hit bool) {
 
 // isTheRuntimes says that the fault hit what Go's runtime does not survive (the
 // check of the standard descriptors, the event by which it wakes its poller),
-// or standard error itself.
+// what the race detector's complains of, or standard error itself.
 func isTheRuntimes(stderr string, trace []byte) bool {
 	return strings.Contains(stderr, "fatal error: cannot open standard fds") || strings.Contains(stderr, "fatal error: runtime: netpollBreak") ||
-		strings.Contains(injectedLines(trace), "write(2, ")
+		strings.Contains(stderr, "WARNING: reading executable name failed") || strings.Contains(injectedLines(trace), "write(2, ")
 }
 
 func checkOneCause(t *testing.T, status int, stderr string) {

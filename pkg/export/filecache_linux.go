@@ -22,7 +22,7 @@ const (
 	aheadFiles = (batchCount + 1) * batchItems
 	// aheadShare is the part of the descriptors this process may have that a
 	// walk takes for files.
-	aheadShare = 4
+	aheadShare = 16
 	// noFile is the descriptor of none.
 	noFile = -1
 )
