@@ -19,11 +19,12 @@ import (
 )
 
 // ofTheRuntime are system calls of Go's runtime, which ends the process where
-// they fail: they are no part of an export, and are left alone.
+// they fail, or (getpeername, after a connect) takes that for a connection that
+// is not there yet and waits: they are no part of an export, and are left alone.
 var ofTheRuntime = strings.Fields(`arch_prctl brk clone clone3 epoll_create1 epoll_ctl epoll_pwait eventfd2 execve exit exit_group
 	futex getpid gettid getrandom madvise mmap mprotect munmap nanosleep prctl prlimit64 restart_syscall rseq rt_sigaction rt_sigprocmask
 	rt_sigreturn sched_getaffinity sched_yield set_robust_list set_tid_address sigaltstack tgkill umask uname access timer_create timer_settime
-	timer_delete getcpu membarrier kill pidfd_open pidfd_send_signal waitid`)
+	timer_delete getcpu membarrier kill pidfd_open pidfd_send_signal waitid getpeername`)
 
 // faults are what a system call is made to answer; EIO where none is listed. A
 // read of 0 bytes is a file that ends too early.
