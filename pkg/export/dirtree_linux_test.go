@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -94,6 +95,62 @@ func TestFailedDirIsRemoved(t *testing.T) {
 	if left, err := os.ReadDir(into); err != nil || len(left) > 0 {
 		t.Errorf("left: %v, %v", left, err)
 	}
+}
+
+// TestDirStaysWhereClosingFails has the kernel refuse to close each descriptor of
+// a directory that is whole: nothing was written through them, and an error
+// would stand beside a directory that nobody can remove any more.
+func TestDirStaysWhereClosingFails(t *testing.T) {
+	into := t.TempDir()
+	root, err := os.Open(into)
+	must(t, err)
+	sink, err := export.NewDir(root, export.DirOptions{NoSameOwner: true})
+	must(t, err)
+	tree := exporttest.New(exporttest.Dir("a"), exporttest.File("a/f", "x"), exporttest.Dir("b"), exporttest.File("b/g", "y"), exporttest.File("c", ""))
+	closed := 0
+	_, err = export.Write(t.Context(), tree, closesBehind{sink, func() {
+		for _, fd := range openBelow(t, into) {
+			must(t, unix.Close(fd))
+			closed++
+		}
+	}})
+	if err != nil || closed < 3 {
+		t.Errorf("%d descriptors could not be closed: %v", closed, err)
+	}
+	for _, name := range []string{"a/f", "b/g", "c"} {
+		if _, err := os.Stat(filepath.Join(into, name)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// closesBehind is a Sink under which something is done before it is closed.
+type closesBehind struct {
+	*export.Dir
+	before func()
+}
+
+func (c closesBehind) Close() error {
+	c.before()
+	return c.Dir.Close()
+}
+
+// openBelow lists the descriptors of this process at and below dir.
+func openBelow(t *testing.T, dir string) []int {
+	t.Helper()
+	all, err := os.ReadDir("/proc/self/fd")
+	must(t, err)
+	var below []int
+	for _, e := range all {
+		path, err := os.Readlink("/proc/self/fd/" + e.Name())
+		if err != nil || path != dir && !strings.HasPrefix(path, dir+"/") {
+			continue // closed by now, or another one
+		}
+		fd, err := strconv.Atoi(e.Name())
+		must(t, err)
+		below = append(below, fd)
+	}
+	return below
 }
 
 // The entries of a walk can be read after it, from many goroutines, when their
