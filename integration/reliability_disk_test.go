@@ -107,11 +107,12 @@ func TestReaderGoesAway(t *testing.T) {
 }
 
 // stalling is how long a reader does not read, who does no harm by it.
-const stalling = 5 * time.Second
+const stalling = time.Minute
 
 // TestReaderStalls has nobody read on: for a while, which does no harm, and
 // for longer than --timeout.
 func TestReaderStalls(t *testing.T) {
+	t.Parallel()
 	d := daemon.Start(t, daemon.Options{})
 	archive := writeArchive(t, largeName, large())
 	d.Ctr(t, "images", "import", archive)

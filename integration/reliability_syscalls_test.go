@@ -236,8 +236,10 @@ func injectedLines(trace []byte) string {
 	return strings.Join(found, "\n")
 }
 
-// patience is how long a run may take that takes a fraction of a second.
-const patience = time.Minute
+// patience is how long a run may take that takes a fraction of a second. A
+// registry has a minute to answer, and 30 seconds to accept a connection: Go
+// waits for all of them where getpeername fails, and again for the next one.
+const patience = 3 * time.Minute
 
 func (e exposed) run(t *testing.T, strace []string) (status int, stdout []byte, stderr string) {
 	t.Helper()
