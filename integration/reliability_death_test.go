@@ -60,7 +60,10 @@ func TestDeath(t *testing.T) {
 }
 
 func mortalDaemon(t *testing.T, archive, hosts string) *mortal {
-	d := daemon.Start(t, daemon.Options{})
+	return mortalIn(t, daemon.Start(t, daemon.Options{}), archive, hosts)
+}
+
+func mortalIn(t *testing.T, d *daemon.Daemon, archive, hosts string) *mortal {
 	before := d.Left(t, "default", "overlayfs")
 	image := func(flags ...string) func(t *testing.T) {
 		return func(t *testing.T) { d.Ctr(t, append(append([]string{"images", "import"}, flags...), archive)...) }
