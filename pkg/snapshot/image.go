@@ -103,11 +103,21 @@ func choose(ctx context.Context, blobs content.Provider, name string, targets []
 		}
 		have = append(have, platforms.Format(*m.Platform))
 	}
+	if len(fit) == 0 && len(found) == 1 && unnamed(*found[0].Platform) {
+		fit = found
+	}
 	if len(fit) == 0 {
 		return nil, &PlatformError{Image: name, Want: want.text, Have: have}
 	}
 	sort.SliceStable(fit, func(i, j int) bool { return want.match.Less(*fit[i].Platform, *fit[j].Platform) })
 	return load(ctx, blobs, name, fit[0])
+}
+
+// unnamed says whether p names no architecture. image-spec requires one, but
+// what assembles images of files may write none, and containerd and docker take
+// such an image where there is no other to choose.
+func unnamed(p ispec.Platform) bool {
+	return p.Architecture == "" && (p.OS == "" || p.OS == "linux")
 }
 
 // manifests lists the manifests below targets, each with its platform: the

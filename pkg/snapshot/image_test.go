@@ -25,3 +25,30 @@ func TestUnknownLayer(t *testing.T) {
 		}
 	}
 }
+
+// TestUnnamedArchitecture takes an image that names no architecture, whichever
+// is wanted, as containerd does, where it is the only one.
+func TestUnnamedArchitecture(t *testing.T) {
+	want, err := platform("linux/arm64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := strings.Replace(seedIndex, `"platform":{"os":"linux","architecture":"amd64"},`, "", 1)
+	two := strings.Replace(one, `[{`, `[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"`+manifestPlace+`","platform":{"os":"linux","architecture":"s390x"}},{`, 1)
+	for name, c := range map[string]struct {
+		index, platform string
+		taken           bool
+	}{
+		"another":           {one, `"os":"linux","architecture":"amd64",`, false},
+		"none":              {one, ``, true},
+		"no architecture":   {one, `"os":"linux",`, true},
+		"of another system": {one, `"os":"windows",`, false},
+		"one of two":        {two, `"os":"linux",`, false},
+	} {
+		config := strings.Replace(seedConfig, `"os":"linux","architecture":"amd64",`, c.platform, 1)
+		image, err := chosen(t.Context(), collect(c.index, "", seedManifest, config), Source{Kind: OCIArchive, Name: "f.tar"}, want)
+		if (err == nil) != c.taken || c.taken && image == nil {
+			t.Errorf("%s: error %v, taken: want %v", name, err, c.taken)
+		}
+	}
+}
