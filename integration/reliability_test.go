@@ -19,8 +19,9 @@ import (
 const smallName = "example.com/small:1"
 
 // small is an image whose pull, unpacking and export take a tenth of a second:
-// three layers that need an overlay, links, xattrs, a whiteout, and a body
-// that is larger than a buffer.
+// three layers that need an overlay, links, xattrs of a file and of a directory
+// (which are read by other calls), a whiteout, and a body that is larger than a
+// buffer.
 func small() imagetest.Image {
 	body := make([]byte, 1<<20)
 	random := rand.NewChaCha8([32]byte{8})
@@ -33,7 +34,7 @@ func small() imagetest.Image {
 	}
 	return imagetest.Image{Layers: []imagetest.Layer{
 		base,
-		{imagetest.Dir("e", 0o700), imagetest.Symlink("e/s", "../d/f"), imagetest.FIFO("e/p", 0o600), data},
+		{imagetest.Dir("e", 0o700).Xattr("user.f", "1"), imagetest.Symlink("e/s", "../d/f"), imagetest.FIFO("e/p", 0o600), data},
 		{imagetest.Whiteout("", "gone"), imagetest.Dir("d", 0o755), imagetest.File("d/f", 0o600, "changed")},
 	}}
 }
