@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,6 +24,33 @@ type listedName struct {
 
 // direntsBuffer is the room for what one call lists.
 const direntsBuffer = 32 << 10
+
+// list gives the names in a directory, sorted by bytes.
+func (t *dirTree) list(d *directory) ([]listedName, error) {
+	fd, err := t.dirs.acquire(d)
+	if err != nil {
+		return nil, err
+	}
+	defer t.dirs.release(d)
+	names, err := t.names(d, fd)
+	if err != nil {
+		return nil, &ReadError{"listing directory", d.path, err}
+	}
+	slices.SortFunc(names, func(a, b listedName) int { return strings.Compare(a.text, b.text) })
+	// A name may be listed twice where the directory is written to meanwhile.
+	return slices.CompactFunc(names, func(a, b listedName) bool { return a.text == b.text }), nil
+}
+
+// names lists a directory as the kernel does, through the descriptor that the
+// cache opened; the root's was opened by somebody else, who may be listing it.
+func (t *dirTree) names(d *directory, fd int) ([]listedName, error) {
+	if d == t.dirs.root {
+		return readNames(fd)
+	}
+	t.listing.Lock()
+	defer t.listing.Unlock()
+	return readNamesFrom(fd, t.dirents)
+}
 
 // readNames lists a directory through a description of its own, since the given
 // descriptor may be O_PATH or be listed by somebody else, too.

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -149,6 +148,9 @@ func (t *dirTree) lookup(path string) (*Entry, error) {
 		return &n.Entry, nil
 	}
 	names := components(path)
+	if slices.Contains(names, "..") { // of the root it would lead out
+		return nil, notFound(path)
+	}
 	for i, name := range names {
 		n, err := t.node(dir, name)
 		if err != nil {
@@ -281,31 +283,4 @@ func (n *dirNode) openAgain() (int, error) {
 		return -1, errors.Join(&ReadError{"opening", n.Path, err}, unix.Close(fd))
 	}
 	return fd, nil
-}
-
-// list gives the names in a directory, sorted by bytes.
-func (t *dirTree) list(d *directory) ([]listedName, error) {
-	fd, err := t.dirs.acquire(d)
-	if err != nil {
-		return nil, err
-	}
-	defer t.dirs.release(d)
-	names, err := t.names(d, fd)
-	if err != nil {
-		return nil, &ReadError{"listing directory", d.path, err}
-	}
-	slices.SortFunc(names, func(a, b listedName) int { return strings.Compare(a.text, b.text) })
-	// A name may be listed twice where the directory is written to meanwhile.
-	return slices.CompactFunc(names, func(a, b listedName) bool { return a.text == b.text }), nil
-}
-
-// names lists a directory as the kernel does, through the descriptor that the
-// cache opened; the root's was opened by somebody else, who may be listing it.
-func (t *dirTree) names(d *directory, fd int) ([]listedName, error) {
-	if d == t.dirs.root {
-		return readNames(fd)
-	}
-	t.listing.Lock()
-	defer t.listing.Unlock()
-	return readNamesFrom(fd, t.dirents)
 }

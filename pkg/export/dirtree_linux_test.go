@@ -240,7 +240,7 @@ func TestLookupFollowsNothing(t *testing.T) {
 			t.Errorf("Lookup(%q) = %+v, %v", path, e, err)
 		}
 	}
-	for _, path := range []string{"l/f", "d/f/x", "none", "d/none/x"} {
+	for _, path := range []string{"l/f", "d/f/x", "none", "d/none/x", "..", "d/..", "../" + filepath.Base(dir), "", "/"} {
 		if _, err := tree.Lookup(t.Context(), path); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("Lookup(%q): %v, want not found", path, err)
 		}

@@ -1,10 +1,12 @@
 package export_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -43,6 +45,51 @@ func TestFilesOpenedByTheWalk(t *testing.T) {
 	must(t, tree.Close())
 	if now := openDescriptors(t); now != before {
 		t.Errorf("%d descriptors are open, before %d", now, before)
+	}
+}
+
+// TestTreeClosedEarly closes a tree in the middle of a walk: the walk fails, a
+// body that is open can be read to its end, no other is opened any more, and no
+// descriptor is left.
+func TestTreeClosedEarly(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 100 {
+		name := filepath.Join(dir, "d", strconv.Itoa(i%3), strconv.Itoa(i))
+		must(t, errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte("body"), 0o600)))
+	}
+	before := openDescriptors(t)
+	for _, at := range []int{1, 10, 50} {
+		tree := export.NewDirTree(openPath(t, dir))
+		var seen []*export.Entry
+		var open io.ReadCloser
+		err := tree.Walk(t.Context(), func(e *export.Entry) (err error) {
+			if e.Open != nil && open == nil {
+				open, err = e.Open(t.Context())
+			}
+			if seen = append(seen, e); len(seen) == at {
+				err = errors.Join(err, tree.Close())
+			}
+			return err
+		})
+		if !errors.Is(err, os.ErrClosed) {
+			t.Errorf("closed at entry %d, the walk gives %v", at, err)
+		}
+		if open != nil {
+			if data, err := io.ReadAll(open); err != nil || string(data) != "body" {
+				t.Errorf("what was open is %q, %v", data, err)
+			}
+			must(t, open.Close())
+		}
+		for _, e := range seen {
+			if e.Open != nil {
+				if _, err := e.Open(t.Context()); !errors.Is(err, os.ErrClosed) {
+					t.Errorf("opening %q of a closed tree: %v", e.Path, err)
+				}
+			}
+		}
+		if now := openDescriptors(t); now != before {
+			t.Errorf("closed at entry %d: %d descriptors are open, before %d", at, now, before)
+		}
 	}
 }
 

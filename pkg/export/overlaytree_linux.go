@@ -40,6 +40,9 @@ func NewOverlayTree(base *os.File, layers []string) Tree {
 		return brokenTree{err}
 	}
 	t := &overlayTree{dirTree: *below}
+	if len(layers) == 0 {
+		return brokenTree{errors.Join(errors.New("an overlay of no layers has no root"), t.Close())}
+	}
 	t.layer = true
 	for _, name := range layers {
 		root, err := t.openLayer(name)
@@ -173,6 +176,9 @@ func (t *overlayTree) Lookup(_ context.Context, path string) (*Entry, error) {
 		return &n.Entry, nil
 	}
 	dirs, names := t.layers, components(path)
+	if slices.Contains(names, "..") {
+		return nil, notFound(path)
+	}
 	for i, name := range names {
 		n, below, err := t.lookupIn(dirs, name)
 		if err != nil {

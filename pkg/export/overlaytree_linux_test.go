@@ -105,7 +105,7 @@ func compareWithOverlay(t *testing.T, base string, names []string) {
 	if got, want := tarOf(t, got), tarOf(t, want); !bytes.Equal(got, want) {
 		t.Errorf("the tar differs from that of an overlay:\n%q\n%q", treeLines(t, overlayTree(t, base, names...)), treeLines(t, kernelOverlay(t, base, names)))
 	}
-	for _, path := range somePaths {
+	for _, path := range append(somePaths, "..", "a/../..", "../"+names[0], "", "/") {
 		a, errA := got.Lookup(t.Context(), path)
 		b, errB := want.Lookup(t.Context(), path)
 		switch {
@@ -192,10 +192,14 @@ func TestOverlayTreeRefuses(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for name, layers := range map[string][]string{"no such file": {"none"}, "not a directory": {"d", "f"}} {
+	for name, layers := range map[string][]string{"no such file": {"none"}, "not a directory": {"d", "f"}, "no layers": {}} {
 		base := t.TempDir()
 		must(t, errors.Join(os.Mkdir(base+"/d", 0o755), os.WriteFile(base+"/f", nil, 0o600)))
-		if err := overlayTree(t, base, layers...).Walk(t.Context(), func(*export.Entry) error { return nil }); err == nil || !strings.Contains(err.Error(), name) {
+		tree := overlayTree(t, base, layers...)
+		if _, err := tree.Lookup(t.Context(), "."); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("Lookup in %q: %v", layers, err)
+		}
+		if err := tree.Walk(t.Context(), func(*export.Entry) error { return nil }); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%q: %v", layers, err)
 		}
 	}

@@ -223,33 +223,3 @@ func TestSocketsAreCounted(t *testing.T) {
 		t.Errorf("report %+v, error %v, lines %q", report, err, s.Lines)
 	}
 }
-
-// failing is a writer that takes a number of bytes and then fails.
-type failing struct{ left int }
-
-var errFull = errors.New("no space left")
-
-func (f *failing) Write(p []byte) (int, error) {
-	if f.left -= len(p); f.left < 0 {
-		return 0, errFull
-	}
-	return len(p), nil
-}
-
-func TestWriteErrorIsReported(t *testing.T) {
-	var entries []*export.Entry
-	for i := range 2000 {
-		entries = append(entries, exporttest.File(fmt.Sprintf("%04d", i), strings.Repeat("x", 1000)))
-	}
-	for _, left := range []int{0, 1 << 20, 3 << 20} {
-		for _, format := range []string{"none", "gzip", "zstd"} {
-			sink, err := export.NewCompressedTar(&failing{left: left >> 10}, export.Compression{Format: format})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err = export.Write(t.Context(), exporttest.New(entries...), sink); !errors.Is(err, errFull) {
-				t.Errorf("%s, %d bytes: got %v", format, left>>10, err)
-			}
-		}
-	}
-}
