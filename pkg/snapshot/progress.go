@@ -62,12 +62,15 @@ type watcher struct {
 	image       *Image
 	snapshotter string // empty where nothing is unpacked
 	unpacked    int    // layers, from the lowest
+	fetched     int64  // bytes
 }
 
 func (w *watcher) step(ctx context.Context) Step {
-	fetched, total := w.fetched(ctx)
-	if fetched < total || w.snapshotter == "" {
-		return Step{Stage: StagePulling, Unit: "bytes", Done: fetched, Total: total}
+	fetched, total := w.measure(ctx)
+	// For a moment a download that ends is on its way no more, and not there yet.
+	w.fetched = max(w.fetched, fetched)
+	if w.fetched < total || w.snapshotter == "" {
+		return Step{Stage: StagePulling, Unit: "bytes", Done: w.fetched, Total: total}
 	}
 	ids := w.image.Config.RootFS.DiffIDs
 	for w.unpacked < len(ids) {
@@ -80,8 +83,8 @@ func (w *watcher) step(ctx context.Context) Step {
 	return Step{Stage: StageUnpacking, Unit: "layers", Done: int64(w.unpacked), Total: int64(len(ids))}
 }
 
-// fetched counts the bytes of layers that are in the store, or on their way.
-func (w *watcher) fetched(ctx context.Context) (done, total int64) {
+// measure counts the bytes of layers that are in the store, or on their way.
+func (w *watcher) measure(ctx context.Context) (done, total int64) {
 	store := w.sess.client.ContentStore()
 	coming := make(map[digest.Digest]int64)
 	if statuses, err := store.ListStatuses(ctx); err == nil {
