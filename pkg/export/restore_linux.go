@@ -98,9 +98,17 @@ func (d *Dir) restoreOwner(r *Record, o object) error {
 	return nil
 }
 
+// removeTries is how often removing is begun: what made writing fail may fail
+// that, too, and pass.
+const removeTries = 3
+
 // Abort removes everything that is in the directory, and closes it.
 func (d *Dir) Abort() error {
-	return errors.Join(d.removeBelow(d.dirs.root), d.dirs.close())
+	err := d.removeBelow(d.dirs.root)
+	for try := 1; err != nil && try < removeTries; try++ {
+		err = d.removeBelow(d.dirs.root)
+	}
+	return errors.Join(err, d.dirs.close())
 }
 
 // removeBelow empties a directory. It holds no descriptor while it descends, so
