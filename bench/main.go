@@ -80,9 +80,10 @@ func run(ctx context.Context, args []string) (err error) {
 			return err
 		}
 	}
-	fmt.Print(report.markdown())
+	text := report.markdown()
+	fmt.Print(text)
 	if *document != "" {
-		return report.into(*document)
+		return report.into(*document, text)
 	}
 	return nil
 }

@@ -50,6 +50,7 @@ func (r *report) table(results []*result) {
 	}
 }
 
+// markdown gives all results; it is called once.
 func (r *report) markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n%s\n", r.machine())
@@ -108,8 +109,9 @@ func (r *report) machine() string {
 		ask("awk '/MemTotal/ {printf \"%.0f GB\", $2/1e6}' /proc/meminfo"), loadAverage(), r.bench.runs, strings.Join(versions, "; "))
 }
 
-// into puts the results into a document, and the plot beside it.
-func (r *report) into(name string) error {
+// into puts the results, as markdown gave them, into a document, and the plot
+// beside it.
+func (r *report) into(name, results string) error {
 	text, err := os.ReadFile(name)
 	if err != nil {
 		return err
@@ -119,7 +121,7 @@ func (r *report) into(name string) error {
 	if !found || !ended {
 		return fmt.Errorf("writing results into %q: it has no %s and %s", name, beginMark, endMark)
 	}
-	if err := os.WriteFile(name, []byte(before+beginMark+"\n"+r.markdown()+"\n"+endMark+after), 0o644); err != nil {
+	if err := os.WriteFile(name, []byte(before+beginMark+"\n"+results+"\n"+endMark+after), 0o644); err != nil {
 		return err
 	}
 	if len(r.files)+len(r.bytes) == 0 {
