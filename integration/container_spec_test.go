@@ -115,6 +115,7 @@ func TestContainerWithoutImage(t *testing.T) {
 		if o.status == 0 || bytes.Contains(o.stdout, []byte("usr/bin/hello")) {
 			t.Errorf("%s: exit status %d, and config.json of another image:\n%s", name, o.status, o.stdout)
 		}
+		checkError(t, o.stderr, `"container:web"`, "is not known", "--spec container", "--config")
 		ctrRootfs(t, "spec", "--address", d.Address, "--spec", "container", "container:web")
 	}
 }

@@ -51,6 +51,7 @@ func docsHosts(t *testing.T, r *registry, content *imagetest.Content) string {
 		"incomplete.example.com": spoiled(func(w http.ResponseWriter, req *http.Request, _ int) bool {
 			return isBlob(req) && answer(w, http.StatusNotFound, "")
 		}),
+		"page.example.com": spoiled(func(w http.ResponseWriter, _ *http.Request, _ int) bool { return page(w) }),
 		"cut.example.com": spoiled(func(w http.ResponseWriter, req *http.Request, _ int) bool {
 			return isBlob(req) && sendPart(w, data, 0, false)
 		}),

@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -101,6 +102,13 @@ func answer(w http.ResponseWriter, status int, after string) bool {
 	return true
 }
 
+// page answers as a proxy does that wants a person to log in.
+func page(w http.ResponseWriter) bool {
+	w.Header().Set("Content-Type", "text/html")
+	_, err := io.WriteString(w, "<html>log in</html>")
+	return err == nil || true
+}
+
 // TestRegistryRecovers pulls from a registry that fails for a while.
 func TestRegistryRecovers(t *testing.T) {
 	needsRoot(t)
@@ -184,6 +192,11 @@ func TestRegistryFails(t *testing.T) {
 		"500":                 {always(http.StatusInternalServerError, ""), statusFailed, []string{"500 Internal Server Error"}},
 		"403":                 {always(http.StatusForbidden, ""), statusFailed, []string{"403 Forbidden", "--creds"}},
 		"404 of the manifest": {always(http.StatusNotFound, ""), statusNotFound, []string{"the registry has no such image"}},
+		"a page":              {func(w http.ResponseWriter, _ *http.Request, _ int) bool { return page(w) }, statusFailed, []string{`the media type "text/html" is no image's`, "is the name right"}},
+		"redirected in a circle": {func(w http.ResponseWriter, req *http.Request, _ int) bool {
+			http.Redirect(w, req, "/v2/", http.StatusFound)
+			return true
+		}, statusFailed, []string{`": stopped after 10 redirects`}},
 		"404 of a blob": {func(w http.ResponseWriter, req *http.Request, _ int) bool {
 			return isBlob(req) && answer(w, http.StatusNotFound, "")
 		}, statusFailed, []string{"lacks a part of the image", blob.String()}},

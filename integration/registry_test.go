@@ -55,6 +55,10 @@ func TestPull(t *testing.T) {
 					t.Errorf("%s: %d bytes differ from the archive's %d", source, len(o.stdout), len(want))
 				}
 			}
+			// The tag before a digest does not count, and other repositories do not.
+			byDigest := "@" + content.Index.Manifests[0].Digest.String()
+			export("--pull", "never", name+":1"+byDigest)
+			export("--pull", "never", name+":2"+byDigest)
 			for _, architecture := range []string{"arm64", "s390x"} {
 				onlyFile(t, export("--platform", "linux/"+architecture, r.host+"/multi:1").stdout, "on-"+architecture)
 			}

@@ -20,6 +20,9 @@ func (f *configFlags) document(ctx context.Context, o *opened) ([]byte, *rspec.S
 	case f.source == specOfContainer:
 		return containerSpec(o)
 	}
+	if !o.view.Image.Known() {
+		return nil, nil, &imageError{source: o.source, container: o.view.Container != nil}
+	}
 	accounts, err := f.accounts(ctx, o)
 	if err != nil {
 		return nil, nil, err
@@ -30,6 +33,16 @@ func (f *configFlags) document(ctx context.Context, o *opened) ([]byte, *rspec.S
 	}
 	text, err := ocispec.Marshal(spec)
 	return text, spec, err
+}
+
+// imageError says that there is no image from whose config to make config.json.
+type imageError struct {
+	source    string
+	container bool
+}
+
+func (e *imageError) Error() string {
+	return fmt.Sprintf("making config.json for %q: the image that it was made from is not known", e.source)
 }
 
 // accounts reads the root's own passwd and group, where the image's user has

@@ -59,6 +59,7 @@ func hintTable() []func(error) (string, bool) {
 		hintOf(ambiguousHint),
 		always[*snapshot.ShiftedError]("export the container while it runs, as container:ID"),
 		always[*changedError]("hold it still with --pause, or say --allow-changes"),
+		hintOf(imageHint),
 		hintOf(placeHint),
 		hintOf(func(e *export.HeaderError) string {
 			return fmt.Sprintf("leave them out with --xattrs none, or the file with --exclude %q", e.Path)
@@ -119,6 +120,13 @@ func placeHint(e *export.PlaceError) string {
 		return fmt.Sprintf("leave that out with --exclude %s, or mount elsewhere", e.At)
 	}
 	return ""
+}
+
+func imageHint(e *imageError) string {
+	if e.container {
+		return "use --spec container, or --config FILE"
+	}
+	return "use --config FILE"
 }
 
 func platformHint(e *snapshot.PlatformError) string {
@@ -192,6 +200,8 @@ func pullHint(e *snapshot.PullError) string {
 		return "try again; a proxy or a mirror may have damaged it"
 	case snapshot.PullIncomplete:
 		return "it has to be pushed again"
+	case snapshot.PullForeign:
+		return "is the name right? A registry may hold other things than images, and a proxy may answer with a page of its own"
 	}
 	if errors.Is(e, snapshot.ErrRegistryToken) {
 		return "log in again with docker login, or with --creds USER"

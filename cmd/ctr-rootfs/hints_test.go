@@ -70,6 +70,8 @@ func TestExplainSaysWhatToDo(t *testing.T) {
 		{&snapshot.StoreError{Dir: "/a", Err: snapshot.ErrNotPrivate}, "chmod 700 /a"},
 		{&export.PlaceError{For: forProfile, At: "etc"}, "--keep etc"},
 		{&export.PlaceError{For: forReplace, At: "a"}, "--exclude a"},
+		{&imageError{container: true}, "--spec container"},
+		{&imageError{}, "--config FILE"},
 		{&export.PlaceError{For: forMount, At: "proc"}, "mount elsewhere"},
 		{&export.HeaderError{Path: "a"}, "--xattrs none"},
 		{&export.OwnerError{Err: syscall.EPERM}, "--no-same-owner"},

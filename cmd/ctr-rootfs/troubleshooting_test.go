@@ -58,6 +58,8 @@ func shownErrors() []error {
 		&export.HeaderError{Path: "srv/data", Size: 1200000, Limit: 1 << 20},
 		fmt.Errorf("writing %q: %w", "home/app", &export.OwnerError{UID: 1000, GID: 1000, Err: syscall.EPERM}),
 		fmt.Errorf("making config.json for %q: %w", "oci-archive:base.tar", ocispec.ErrNoArgs),
+		&imageError{source: "snapshot:build-1"},
+		&imageError{source: "container:web", container: true},
 	}
 }
 

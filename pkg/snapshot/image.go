@@ -39,6 +39,10 @@ type Image struct {
 	Platform   ispec.Platform
 }
 
+// Known says whether there is an image at all: that of a snapshot, and of a
+// container whose image is gone or renamed, is not known.
+func (i *Image) Known() bool { return i.Manifest.Digest != "" }
+
 // documents lists the blobs that are no layers.
 func (i *Image) documents() []ispec.Descriptor {
 	return []ispec.Descriptor{i.Manifest, i.ConfigBlob}

@@ -9,6 +9,7 @@ import (
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/errdefs"
+	"github.com/distribution/reference"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/registry"
@@ -68,7 +69,8 @@ func stored(ctx context.Context, sess *session, src Source, want wanted) (*Image
 	return image, nil
 }
 
-// lookUp tries the normalised name, then the name as it was typed.
+// lookUp tries the normalised name, then the name as it was typed, then what the
+// repository has under tags, if the name has a digest.
 func lookUp(ctx context.Context, store images.Store, src Source) (images.Image, error) {
 	for _, name := range []string{src.Name, src.Typed} {
 		record, err := store.Get(ctx, name)
@@ -77,6 +79,30 @@ func lookUp(ctx context.Context, store images.Store, src Source) (images.Image, 
 		}
 		if !errdefs.IsNotFound(err) {
 			return images.Image{}, fmt.Errorf("finding image %q: %w", name, err)
+		}
+	}
+	return byDigest(ctx, store, src.Name)
+}
+
+// byDigest finds an image by the digest of its name where the store has it
+// under a tag of the same repository.
+func byDigest(ctx context.Context, store images.Store, name string) (images.Image, error) {
+	named, err := reference.ParseNormalizedNamed(name)
+	if err != nil {
+		return images.Image{}, errNoName // a name of "ctr images tag" may be anything
+	}
+	digested, is := named.(reference.Digested)
+	if !is {
+		return images.Image{}, errNoName
+	}
+	records, err := store.List(ctx, "target.digest=="+digested.Digest().String())
+	if err != nil {
+		return images.Image{}, fmt.Errorf("finding image %q: %w", name, err)
+	}
+	for _, record := range records {
+		other, err := reference.ParseNormalizedNamed(record.Name)
+		if err == nil && other.Name() == named.Name() {
+			return record, nil
 		}
 	}
 	return images.Image{}, errNoName

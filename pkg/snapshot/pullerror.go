@@ -43,6 +43,9 @@ const (
 	PullIncomplete
 	// PullCut: the connection broke, again and again.
 	PullCut
+	// PullForeign: what the registry sent is no image, but a page or an artifact
+	// of another kind.
+	PullForeign
 )
 
 // PullError says why an image could not be pulled.
@@ -71,6 +74,7 @@ func (e *PullError) Reason() PullReason {
 	var busy *registry.BusyError
 	var network *net.OpError
 	var dns *net.DNSError
+	var foreign *registry.MediaTypeError
 	switch {
 	case errors.Is(e.Err, docker.ErrInvalidAuthorization), e.status() == http.StatusUnauthorized, e.status() == http.StatusForbidden:
 		return PullDenied
@@ -84,6 +88,8 @@ func (e *PullError) Reason() PullReason {
 		return PullPlainHTTP
 	case untrusted(e.Err):
 		return PullUntrusted
+	case errors.As(e.Err, &foreign):
+		return PullForeign
 	case damaged(e.Err) != "":
 		return PullDamaged
 	case lacking(e.Err) != "":
@@ -172,9 +178,13 @@ func withoutAddress(err error) string {
 	if !errors.As(err, &request) {
 		return err.Error()
 	}
-	host := "an address that is none"
-	if u, err := url.Parse(request.URL); err == nil {
-		host = u.Host
+	u, parsing := url.Parse(request.URL)
+	switch {
+	case parsing != nil:
+		return "an address that is none: " + request.Err.Error()
+	case u.Host == "":
+		// A redirection's address may name no host.
+		return request.Err.Error()
 	}
-	return host + ": " + request.Err.Error()
+	return u.Host + ": " + request.Err.Error()
 }

@@ -48,6 +48,8 @@ func TestPullError(t *testing.T) {
 		{errors.New("rpc error: read past expected size 7"), PullDamaged, "read past expected size 7", false},
 		{fmt.Errorf("could not fetch content descriptor sha256:a (x) from remote: %w", errdefs.ErrNotFound), PullIncomplete, "sha256:a", false},
 		{fmt.Errorf("%w: %w", registry.ErrCut, syscall.ECONNRESET), PullCut, "cut again and again", false},
+		{&registry.MediaTypeError{MediaType: "text/html"}, PullForeign, `"text/html" is no image's`, false},
+		{&url.Error{Op: "Get", URL: "/v2/?secret", Err: errors.New("stopped")}, 0, `pulling "a": stopped`, false},
 		{errors.New("anything"), 0, "anything", false},
 	} {
 		e := &PullError{Image: "a", Err: c.err}

@@ -17,6 +17,14 @@ var (
 	errIdle = errors.New("no answer")
 )
 
+// MediaTypeError says that what the registry has under an image's name is of a
+// kind that is neither an image's manifest nor an index.
+type MediaTypeError struct{ MediaType string }
+
+func (e *MediaTypeError) Error() string {
+	return fmt.Sprintf("the media type %q is no image's", e.MediaType)
+}
+
 // BusyError says that a registry went on refusing requests for now.
 type BusyError struct {
 	Code int // the HTTP status

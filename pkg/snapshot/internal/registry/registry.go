@@ -152,7 +152,8 @@ func (r *Remote) Fetcher(ctx context.Context, ref string) (remotes.Fetcher, erro
 
 // Documents fetches the manifest and config for the platform that is wanted, and
 // the index above them, but no layer, and gives what the name stands for. Where
-// the registry has no such image, the error is ErrAbsent.
+// the registry has no such image, the error is ErrAbsent; where it has something
+// else under the name, a MediaTypeError.
 func (r *Remote) Documents(ctx context.Context, store content.Store, name string, want platforms.Matcher) (ispec.Descriptor, error) {
 	_, target, err := r.Resolve(ctx, name)
 	if errdefs.IsNotFound(err) {
@@ -160,6 +161,9 @@ func (r *Remote) Documents(ctx context.Context, store content.Store, name string
 	}
 	if err != nil {
 		return target, err
+	}
+	if !images.IsManifestType(target.MediaType) && !images.IsIndexType(target.MediaType) {
+		return target, &MediaTypeError{MediaType: target.MediaType}
 	}
 	fetcher, err := r.Fetcher(ctx, name)
 	if err != nil {
