@@ -224,32 +224,40 @@ func TestRegistryLogin(t *testing.T) {
 }
 
 // TestSecretsOfTransport sends a token by a header of hosts.toml, and is
-// redirected to a signed address at which nobody answers: neither is shown.
+// redirected to signed addresses at which no blob is: neither is shown.
 func TestSecretsOfTransport(t *testing.T) {
 	needsRoot(t)
 	r := startRegistry(t, registryOptions{})
 	blob, _ := largest(r.push(t, "standard:1", marked("amd64", "secret")))
 	const header, signature = "token-in-a-header", "signature-in-an-address"
-	away := "http://" + freePort(t) + "/blob?X-Amz-Signature=" + signature
-	asked := false
-	_, url := r.before(t, func(w http.ResponseWriter, req *http.Request, _ int) bool {
-		asked = asked || req.Header.Get("X-Token") == header
-		if !strings.HasSuffix(req.URL.Path, blob.String()) {
-			return false
-		}
-		http.Redirect(w, req, away, http.StatusTemporaryRedirect)
-		return true
-	})
-	hosts := hostsDir(t, "example.com", fmt.Sprintf("server = %q\n[header]\nX-Token = %q\n", url, header))
-	o := invocation{args: []string{"export", "--debug", "--store", filepath.Join(t.TempDir(), "store"), "--platform", "linux/amd64",
-		"--hosts-dir", hosts, standardName}}.run(t)
-	if o.status != statusFailed || !asked {
-		t.Errorf("exit status %d, the header came: %v\n%s", o.status, asked, o.stderr)
+	for name, c := range map[string]struct{ away, want string }{
+		"nobody there":   {"http://" + freePort(t) + "/blob?", "connection refused"},
+		"400":            {"/expired?", "unexpected answer 400 Bad Request"},
+		"no address":     {"http://127.0.0.1/%zz?", "an address that is none"},
+		"no host's name": {"http://no host:1/blob?", "an address that is none"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			asked := false
+			_, url := r.before(t, func(w http.ResponseWriter, req *http.Request, _ int) bool {
+				asked = asked || req.Header.Get("X-Token") == header
+				if req.URL.Path == "/expired" {
+					return answer(w, http.StatusBadRequest, "")
+				}
+				w.Header().Set("Location", c.away+"X-Amz-Signature="+signature)
+				return strings.HasSuffix(req.URL.Path, blob.String()) && answer(w, http.StatusTemporaryRedirect, "")
+			})
+			hosts := hostsDir(t, "example.com", fmt.Sprintf("server = %q\n[header]\nX-Token = %q\n", url, header))
+			o := invocation{args: []string{"export", "--debug", "--store", filepath.Join(t.TempDir(), "store"), "--platform", "linux/amd64",
+				"--hosts-dir", hosts, standardName}}.run(t)
+			if o.status != statusFailed || !asked || !strings.Contains(o.stderr, c.want) {
+				t.Errorf("exit status %d, the header came: %v, want %q:\n%s", o.status, asked, c.want, o.stderr)
+			}
+			if !strings.Contains(o.stderr, "response.header") {
+				t.Errorf("--debug shows nothing:\n%s", o.stderr)
+			}
+			noSecret(t, o, "/no/metadata", header, signature)
+		})
 	}
-	if !strings.Contains(o.stderr, "response.header") {
-		t.Errorf("--debug shows nothing:\n%s", o.stderr)
-	}
-	noSecret(t, o, "/no/metadata", header, signature)
 }
 
 // noSecret looks for secrets in all that a run wrote.

@@ -174,17 +174,43 @@ func lacking(err error) string {
 
 // withoutAddress is an error's text with hosts in the place of addresses.
 func withoutAddress(err error) string {
+	var answer remoteerrors.ErrUnexpectedStatus
 	var request *url.Error
-	if !errors.As(err, &request) {
-		return err.Error()
-	}
-	u, parsing := url.Parse(request.URL)
 	switch {
-	case parsing != nil:
-		return "an address that is none: " + request.Err.Error()
+	case errors.As(err, &answer):
+		return atHost(answer.RequestURL, answered(err, answer))
+	case !errors.As(err, &request):
+		return err.Error()
+	case strings.HasPrefix(request.Err.Error(), badLocation):
+		return atHost(request.URL, "it redirects to an address that is none")
+	}
+	return atHost(request.URL, request.Err.Error())
+}
+
+// badLocation begins net/http's error of a redirection that it cannot parse,
+// which quotes the whole address.
+const badLocation = "failed to parse Location header"
+
+// answered is a status of no kind that is told apart, with what the registry
+// said of it.
+func answered(err error, answer remoteerrors.ErrUnexpectedStatus) string {
+	text := fmt.Sprintf("unexpected answer %d %s", answer.StatusCode, http.StatusText(answer.StatusCode))
+	var said docker.Errors
+	if errors.As(err, &said) {
+		text += ": " + said.Error()
+	}
+	return text
+}
+
+// atHost is what happened at an address, of which only the host is told.
+func atHost(address, what string) string {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil:
+		return "an address that is none: " + what
 	case u.Host == "":
 		// A redirection's address may name no host.
-		return request.Err.Error()
+		return what
 	}
-	return u.Host + ": " + request.Err.Error()
+	return u.Host + ": " + what
 }

@@ -50,6 +50,9 @@ func TestPullError(t *testing.T) {
 		{fmt.Errorf("%w: %w", registry.ErrCut, syscall.ECONNRESET), PullCut, "cut again and again", false},
 		{&registry.MediaTypeError{MediaType: "text/html"}, PullForeign, `"text/html" is no image's`, false},
 		{&url.Error{Op: "Get", URL: "/v2/?secret", Err: errors.New("stopped")}, 0, `pulling "a": stopped`, false},
+		{status(400), 0, `pulling "a": a: unexpected answer 400 Bad Request`, false},
+		{errors.Join(status(400), docker.Errors{docker.ErrorCodeUnsupported.WithMessage("no ranges")}), 0, "a: unexpected answer 400 Bad Request: unsupported: no ranges", false},
+		{request(errors.New(`failed to parse Location header "http://b:c/?secret": parse "http://b:c/?secret": invalid port`)), 0, "example.com: it redirects to an address that is none", false},
 		{errors.New("anything"), 0, "anything", false},
 	} {
 		e := &PullError{Image: "a", Err: c.err}

@@ -17,7 +17,8 @@ type discreet struct{ query *regexp.Regexp }
 // the "?" of an address, which a registry signs when it redirects. containerd
 // leaves out the Authorization header alone.
 func NewDiscreet() logrus.Hook {
-	return discreet{query: regexp.MustCompile(`(https?://[^\s"?]+\?)[^\s"]+`)}
+	// One that cannot be parsed may have spaces, and is quoted.
+	return discreet{query: regexp.MustCompile(`(https?://[^"?\n]+\?)[^\s"]+`)}
 }
 
 // plainHeaders are the headers that help to see what is going on.
