@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -37,6 +38,7 @@ func TestPull(t *testing.T) {
 	content := r.push(t, "standard:1", standard(t))
 	r.push(t, "multi:1", marked("amd64", "on-amd64"), marked("arm64", "on-arm64"), marked("s390x", "on-s390x"))
 	r.push(t, "foreign:1", marked("s390x", "on-s390x"))
+	tagged := r.push(t, "tagged:1", marked(runtime.GOARCH, "tagged"))
 	want := archiveBytes(t, standard(t))
 	name := r.host + "/standard"
 	for where, store := range map[string][]string{
@@ -56,13 +58,19 @@ func TestPull(t *testing.T) {
 				}
 			}
 			// The tag before a digest does not count, and other repositories do not.
-			byDigest := "@" + content.Index.Manifests[0].Digest.String()
-			export("--pull", "never", name+":1"+byDigest)
-			export("--pull", "never", name+":2"+byDigest)
+			byDigest := "@" + tagged.Index.Manifests[0].Digest.String()
+			o := export("--pull", "never", r.host+"/tagged"+byDigest)
+			checkPulling(t, o, statusNotFound, "not found", "--pull")
+			onlyFile(t, export(r.host+"/tagged:1").stdout, "tagged")
+			for _, tag := range []string{"", ":1", ":2"} {
+				onlyFile(t, export("--pull", "never", r.host+"/tagged"+tag+byDigest).stdout, "tagged")
+			}
+			o = export("--pull", "never", name+byDigest)
+			checkPulling(t, o, statusNotFound, "not found", "--pull")
 			for _, architecture := range []string{"arm64", "s390x"} {
 				onlyFile(t, export("--platform", "linux/"+architecture, r.host+"/multi:1").stdout, "on-"+architecture)
 			}
-			o := export("--platform", "linux/riscv64", "--pull", "always", r.host+"/multi:1")
+			o = export("--platform", "linux/riscv64", "--pull", "always", r.host+"/multi:1")
 			checkPulling(t, o, statusNotFound, "linux/riscv64", "linux/arm64", "--platform")
 			o = export("--platform", "linux/riscv64", r.host+"/foreign:1")
 			checkPulling(t, o, statusNotFound, "linux/riscv64", "linux/s390x")
