@@ -52,6 +52,7 @@ func docsHosts(t *testing.T, r *registry, content *imagetest.Content) string {
 			return isBlob(req) && answer(w, http.StatusNotFound, "")
 		}),
 		"page.example.com": spoiled(func(w http.ResponseWriter, _ *http.Request, _ int) bool { return page(w) }),
+		"old.example.com":  spoiled(schema1("")),
 		"cut.example.com": spoiled(func(w http.ResponseWriter, req *http.Request, _ int) bool {
 			return isBlob(req) && sendPart(w, data, 0, false)
 		}),

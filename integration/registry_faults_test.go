@@ -109,6 +109,18 @@ func page(w http.ResponseWriter) bool {
 	return err == nil || true
 }
 
+// schema1 answers as old registries do, with a digest of four times hex.
+func schema1(hex string) func(http.ResponseWriter, *http.Request, int) bool {
+	return func(w http.ResponseWriter, _ *http.Request, _ int) bool {
+		w.Header().Set("Content-Type", "application/vnd.docker.distribution.manifest.v1+prettyjws")
+		if hex != "" {
+			w.Header().Set("Docker-Content-Digest", "sha256:"+strings.Repeat(hex, 4))
+		}
+		_, err := io.WriteString(w, `{"schemaVersion": 1}`)
+		return err == nil || true
+	}
+}
+
 // TestRegistryRecovers pulls from a registry that fails for a while.
 func TestRegistryRecovers(t *testing.T) {
 	needsRoot(t)
@@ -193,6 +205,8 @@ func TestRegistryFails(t *testing.T) {
 		"403":                 {always(http.StatusForbidden, ""), statusFailed, []string{"403 Forbidden", "--creds"}},
 		"404 of the manifest": {always(http.StatusNotFound, ""), statusNotFound, []string{"the registry has no such image"}},
 		"a page":              {func(w http.ResponseWriter, _ *http.Request, _ int) bool { return page(w) }, statusFailed, []string{`the media type "text/html" is no image's`, "is the name right"}},
+		"schema 1":            {schema1("0123456789abcdef"), statusFailed, []string{"docker's schema 1", "pushed again"}},
+		"schema 1 undigested": {schema1(""), statusFailed, []string{"docker's schema 1", "pushed again"}},
 		"redirected in a circle": {func(w http.ResponseWriter, req *http.Request, _ int) bool {
 			http.Redirect(w, req, "/v2/", http.StatusFound)
 			return true

@@ -202,6 +202,8 @@ func pullHint(e *snapshot.PullError) string {
 		return "it has to be pushed again"
 	case snapshot.PullForeign:
 		return "is the name right? A registry may hold other things than images, and a proxy may answer with a page of its own"
+	case snapshot.PullSchema1:
+		return "an image that old has to be pushed again by a newer docker; plain text may be a proxy's"
 	}
 	if errors.Is(e, snapshot.ErrRegistryToken) {
 		return "log in again with docker login, or with --creds USER"

@@ -46,6 +46,9 @@ const (
 	// PullForeign: what the registry sent is no image, but a page or an artifact
 	// of another kind.
 	PullForeign
+	// PullSchema1: what the registry sent is said to be a manifest of docker's
+	// schema 1, as containerd's resolver says of plain text, too.
+	PullSchema1
 )
 
 // PullError says why an image could not be pulled.
@@ -90,6 +93,8 @@ func (e *PullError) Reason() PullReason {
 		return PullUntrusted
 	case errors.As(e.Err, &foreign):
 		return PullForeign
+	case errors.Is(e.Err, registry.ErrSchema1):
+		return PullSchema1
 	case damaged(e.Err) != "":
 		return PullDamaged
 	case lacking(e.Err) != "":
@@ -132,6 +137,8 @@ func (e *PullError) cause() string {
 		return "the registry sent something else than the manifest says: " + damaged(e.Err)
 	case PullIncomplete:
 		return "the registry lacks a part of the image: " + lacking(e.Err)
+	case PullSchema1:
+		return registry.ErrSchema1.Error()
 	case PullCut:
 		return "the connection to the registry was cut again and again, or stood still"
 	}

@@ -49,6 +49,7 @@ func TestPullError(t *testing.T) {
 		{fmt.Errorf("could not fetch content descriptor sha256:a (x) from remote: %w", errdefs.ErrNotFound), PullIncomplete, "sha256:a", false},
 		{fmt.Errorf("%w: %w", registry.ErrCut, syscall.ECONNRESET), PullCut, "cut again and again", false},
 		{&registry.MediaTypeError{MediaType: "text/html"}, PullForeign, `"text/html" is no image's`, false},
+		{registry.ErrSchema1, PullSchema1, "schema 1", false},
 		{&url.Error{Op: "Get", URL: "/v2/?secret", Err: errors.New("stopped")}, 0, `pulling "a": stopped`, false},
 		{status(400), 0, `pulling "a": a: unexpected answer 400 Bad Request`, false},
 		{errors.Join(status(400), docker.Errors{docker.ErrorCodeUnsupported.WithMessage("no ranges")}), 0, "a: unexpected answer 400 Bad Request: unsupported: no ranges", false},

@@ -11,6 +11,9 @@ var (
 	// ErrAbsent tells a name that the registry does not have from a part of an
 	// image that it should have.
 	ErrAbsent = errors.New("no such image")
+	// ErrSchema1 says that what the registry has is sent as a manifest of
+	// docker's schema 1, which containerd 2 does not read.
+	ErrSchema1 = errors.New("the manifest is of docker's schema 1, which is read no more, or plain text")
 	// ErrCut says that a connection ended too early, or stood still.
 	ErrCut = errors.New("the connection was cut")
 	// errIdle says that a registry said nothing for too long.

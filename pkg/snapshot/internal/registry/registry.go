@@ -150,17 +150,26 @@ func (r *Remote) Fetcher(ctx context.Context, ref string) (remotes.Fetcher, erro
 	}), nil
 }
 
+// schema1Unsigned is the other media type of docker's schema 1, which containerd
+// has no name for.
+const schema1Unsigned = "application/vnd.docker.distribution.manifest.v1+json"
+
 // Documents fetches the manifest and config for the platform that is wanted, and
 // the index above them, but no layer, and gives what the name stands for. Where
 // the registry has no such image, the error is ErrAbsent; where it has something
-// else under the name, a MediaTypeError.
+// else under the name, a MediaTypeError or ErrSchema1.
 func (r *Remote) Documents(ctx context.Context, store content.Store, name string, want platforms.Matcher) (ispec.Descriptor, error) {
 	_, target, err := r.Resolve(ctx, name)
-	if errdefs.IsNotFound(err) {
-		err = fmt.Errorf("%w: %w", ErrAbsent, err)
-	}
-	if err != nil {
+	switch {
+	case errdefs.IsNotFound(err):
+		return target, fmt.Errorf("%w: %w", ErrAbsent, err)
+	case errdefs.IsNotImplemented(err):
+		// The resolver says so of schema 1 where it has to take the digest itself.
+		return target, fmt.Errorf("%w: %w", ErrSchema1, err)
+	case err != nil:
 		return target, err
+	case target.MediaType == images.MediaTypeDockerSchema1Manifest, target.MediaType == schema1Unsigned:
+		return target, ErrSchema1
 	}
 	if !images.IsManifestType(target.MediaType) && !images.IsIndexType(target.MediaType) {
 		return target, &MediaTypeError{MediaType: target.MediaType}
