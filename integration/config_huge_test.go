@@ -24,7 +24,7 @@ func TestHugePasswd(t *testing.T) {
 	const gibibyte = 1 << 30
 	layout := filepath.Join(t.TempDir(), "layout")
 	writeHugeLayout(t, layout, gibibyte)
-	got, used := measured(t, "spec", "--store", filepath.Join(t.TempDir(), "store"), "oci:"+layout)
+	got, used := measured(t, plainProgram(t), "spec", "--store", filepath.Join(t.TempDir(), "store"), "oci:"+layout)
 	const words = `"etc/passwd": its 1073741824 bytes are over the limit`
 	if got.status != statusFailed || !strings.Contains(got.stderr, words) {
 		t.Errorf("exit status %d, %q; want %d, %q", got.status, got.stderr, statusFailed, words)

@@ -2,7 +2,6 @@ package integration_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"os"
@@ -35,7 +34,7 @@ func TestHostileLayers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			o, memory := measured(t, append([]string{"export", "--progress", "quiet", "-o", filepath.Join(dir, "out.tar"), "--spool", dir, "oci:" + c.layout}, c.args...)...)
+			o, memory := measured(t, plainProgram(t), append([]string{"export", "--progress", "quiet", "-o", filepath.Join(dir, "out.tar"), "--spool", dir, "oci:" + c.layout}, c.args...)...)
 			if o.status != statusFailed {
 				t.Fatalf("exit status %d\n%s", o.status, o.stderr)
 			}
@@ -58,7 +57,7 @@ func TestMillionEntries(t *testing.T) {
 	const entries = 1_000_000
 	layout := hostileLayout(t, func(w io.Writer) error { return imagetest.WriteNames(w, entries) })
 	file := filepath.Join(t.TempDir(), "metadata.json")
-	o, memory := measured(t, "export", "--progress", "quiet", "--profile", "none", "-o", "/dev/null", "--metadata-file", file, "oci:"+layout)
+	o, memory := measured(t, plainProgram(t), "export", "--progress", "quiet", "--profile", "none", "-o", "/dev/null", "--metadata-file", file, "oci:"+layout)
 	if o.status != 0 {
 		t.Fatalf("exit status %d\n%s", o.status, o.stderr)
 	}
@@ -118,27 +117,34 @@ func hostileLayout(t *testing.T, write func(io.Writer) error) string {
 	return dir
 }
 
-// measured runs the binary without the race detector, which takes the memory of
-// ten, and gives the most that it took.
-func measured(t *testing.T, args ...string) (outcome, int64) {
+// plainProgram builds the binary without the race detector, which takes the
+// memory of ten.
+func plainProgram(t *testing.T) string {
 	t.Helper()
-	program := os.Getenv("CTR_ROOTFS_BIN")
-	if program == "" {
-		root, err := tools.Root(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
-		program = filepath.Join(t.TempDir(), "ctr-rootfs")
-		if err := build(filepath.Dir(root), program, "./cmd/ctr-rootfs", "CGO_ENABLED=0"); err != nil {
-			t.Fatal(err)
-		}
+	if program := os.Getenv("CTR_ROOTFS_BIN"); program != "" {
+		return program
 	}
+	root, err := tools.Root(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(t.TempDir(), "ctr-rootfs")
+	if err := build(filepath.Dir(root), program, "./cmd/ctr-rootfs", "CGO_ENABLED=0"); err != nil {
+		t.Fatal(err)
+	}
+	return program
+}
+
+// measured runs the program and gives the most memory that it took.
+func measured(t *testing.T, program string, args ...string) (outcome, int64) {
+	t.Helper()
 	cmd := invocation{args: args}.command()
 	cmd.Path = program
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Start(); err != nil {
-		t.Fatalf("starting %q: %v", program, err)
+		t.Errorf("starting %q: %v", program, err)
+		return outcome{status: -1}, 0
 	}
 	ended := make(chan struct{})
 	go func() {
