@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 )
@@ -17,14 +16,12 @@ func mergeAll(ctx context.Context, indexes []*index) (*node, error) {
 	}
 	// A directory takes its attributes from lower layers as they are alone, so
 	// all of that comes before the first two are merged.
-	for i := range indexes {
+	inherit(indexes)
+	root := indexes[0].root
+	for i, x := range indexes {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		inherit(indexes[:i+1])
-	}
-	root := indexes[0].root
-	for i, x := range indexes {
 		lower := root
 		if i == 0 {
 			lower = nil
@@ -156,121 +153,4 @@ func countNames(dir *node, numbers *uint32) {
 			countNames(n, numbers)
 		}
 	})
-}
-
-// inherit gives the directories of the last layer that only paths mention the
-// attributes of what is below them.
-//
-// containerd unpacks a layer into a directory of its own and, when it makes such
-// a directory, looks at that path in each lower layer's directory, the nearest
-// first: where a directory is there, also through symlinks of that layer, it is
-// copied; where something else is, a whiteout included, nothing is; where
-// nothing is, the next one counts. It does not heed opaque marks there.
-func inherit(layers []*index) {
-	top := layers[len(layers)-1]
-	var below []place
-	for i := len(layers) - 2; i >= 0; i-- {
-		below = append(below, place{layers[i].root, layers[i].root})
-	}
-	adopt(top.root, nil, below)
-	inheritBelow(top.root, nil, below)
-}
-
-// place is a directory in a lower layer of the given root.
-type place struct{ root, dir *node }
-
-// inheritBelow does so for what is in dir; below are the directories below dir.
-func inheritBelow(dir *node, path []string, below []place) {
-	dir.dir.unsorted(func(n *node) {
-		if n.dir == nil {
-			return
-		}
-		path := append(path, n.name)
-		var found []place
-		if !dir.hides(n.name) { // a whiteout took what is below it, first of all
-			found = step(below, path)
-		}
-		adopt(n, below, found)
-		inheritBelow(n, path, found)
-	})
-}
-
-// step goes from the places of a directory to those of a name in it, of which
-// path is the whole path.
-func step(below []place, path []string) []place {
-	var found []place
-	name := path[len(path)-1]
-	for _, p := range below {
-		n, hidden := p.dir.child(name), p.dir.hides(name)
-		if n.isSymlink() {
-			n, hidden = p.follow(path)
-		}
-		switch {
-		case n == nil && !hidden:
-		case n == nil || n.dir == nil:
-			return found
-		default:
-			found = append(found, place{p.root, n})
-			if hidden {
-				return found // a new directory, of which those below it know nothing
-			}
-		}
-	}
-	return found
-}
-
-// follow gives the node at a path in the place's layer through all symlinks,
-// or reports that what is there, or on the way there, is no directory.
-func (p place) follow(path []string) (n *node, blocked bool) {
-	names, err := resolve(p.root, strings.Join(path, "/"))
-	if err != nil {
-		return nil, true
-	}
-	at := p.root
-	for _, name := range names {
-		next := at.child(name)
-		if next == nil {
-			return nil, at.hides(name)
-		}
-		at = next
-	}
-	return at, false
-}
-
-// hides reports whether a layer has a whiteout of the name.
-func (n *node) hides(name string) bool {
-	if n == nil || n.dir == nil {
-		return false
-	}
-	_, hidden := n.dir.whiteouts[name]
-	return hidden
-}
-
-// adopt sets what a directory inherits of the nearest one below it. Of one that
-// its layer names after paths mentioned it, that is only further xattrs.
-func adopt(n *node, belowParent, below []place) {
-	if !n.dir.inherits {
-		return
-	}
-	if len(below) == 0 {
-		if n.dir.groupFromBelow && !n.dir.named && len(belowParent) > 0 {
-			n.takeGroup(belowParent[0].dir)
-		}
-		return
-	}
-	from, to := below[0].dir.inode, n.inode
-	for _, attr := range from.xattrs() {
-		if !to.hasXattr(attr.Name) {
-			to.setXattr(attr)
-		}
-	}
-	if n.dir.named {
-		to.settleACL()
-		return
-	}
-	to.mode, to.uid, to.gid = from.mode, from.uid, from.gid
-	if !n.dir.touched {
-		// An opaque mark alone leaves the time that was copied.
-		to.seconds, to.nanos, to.implied = from.seconds, from.nanos, from.implied
-	}
 }

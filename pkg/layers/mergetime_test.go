@@ -1,0 +1,85 @@
+package layers
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// manyLayers are images of many layers whose directories lie over one another.
+var manyLayers = []struct {
+	name string
+	add  func(layer, directory int) layer
+}{
+	{"the same directories", func(_, d int) layer {
+		return layer{dir(fmt.Sprint("d", d), 0o755)}
+	}},
+	{"the same directories without entries", func(_, d int) layer {
+		return layer{file(fmt.Sprintf("d%d/f", d), "")}
+	}},
+	{"other directories in one", func(l, d int) layer {
+		return layer{file(fmt.Sprintf("p/d%d-%d/f", l, d), "")}
+	}},
+	{"whiteouts", func(l, d int) layer {
+		return layer{file(fmt.Sprintf("d%d/.wh.%d", d, l), "")}
+	}},
+	{"symlinks and directories in turns", func(l, d int) layer {
+		if l%2 == 0 {
+			return layer{symlink(fmt.Sprint("d", d), "p/d")}
+		}
+		return layer{file(fmt.Sprintf("d%d/f", d), "")}
+	}},
+}
+
+// mergeMany gives the time that merging takes, without that of reading tars.
+func mergeMany(tb testing.TB, layers, directories int, add func(layer, directory int) layer) time.Duration {
+	tb.Helper()
+	var indexes []*index
+	q := newQuota(Options{})
+	for l := range layers {
+		x := newIndex(uint32(l), q)
+		for d := range directories {
+			for _, i := range add(l, d) {
+				if err := x.add(&i.Header, body{}); err != nil {
+					tb.Fatal(err)
+				}
+			}
+		}
+		indexes = append(indexes, x)
+	}
+	began := time.Now()
+	if _, err := mergeAll(tb.Context(), indexes); err != nil {
+		tb.Fatal(err)
+	}
+	return time.Since(began)
+}
+
+// TestMergeTime has 16 times the layers, which may take 64 times as long: where
+// each layer's directories were looked for in all below it, it was 256 times.
+func TestMergeTime(t *testing.T) {
+	const few, many, directories = 50, 800, 50
+	for _, c := range manyLayers {
+		t.Run(c.name, func(t *testing.T) {
+			// What else the machine does makes a run longer, never shorter.
+			least := func(layers int) time.Duration {
+				return min(mergeMany(t, layers, directories, c.add), mergeMany(t, layers, directories, c.add))
+			}
+			if one, other := least(few), least(many); other > 64*one {
+				t.Errorf("merging %d layers took %v, %d layers %v", few, one, many, other)
+			} else {
+				t.Logf("%d layers: %v, %d layers: %v", few, one, many, other)
+			}
+		})
+	}
+}
+
+// BenchmarkMerge merges 1,000 layers of 500 directories.
+func BenchmarkMerge(b *testing.B) {
+	for _, c := range manyLayers {
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				b.ReportMetric(mergeMany(b, 1000, 500, c.add).Seconds(), "s/merge")
+			}
+		})
+	}
+}
