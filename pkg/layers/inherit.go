@@ -1,6 +1,9 @@
 package layers
 
-import "strings"
+import (
+	"context"
+	"strings"
+)
 
 // inherit gives the directories that only paths mention the attributes of what
 // is below them.
@@ -12,14 +15,15 @@ import "strings"
 // nothing is, the next one counts. It does not heed opaque marks there.
 //
 // All layers are gone through together, path by path: looking below each layer
-// by itself would take time by the square of their number.
-func inherit(layers []*index) {
+// by itself would take time by the square of their number. Where ctx ends, the
+// rest is left undone.
+func inherit(ctx context.Context, layers []*index) {
 	in := inheritance{layers, make([][]heir, len(layers))}
 	var roots []place
 	for i, x := range layers {
 		roots = in.put(roots, place{layer: i, dir: x.root, own: true}, nil)
 	}
-	in.descend(roots, nil)
+	in.descend(ctx, roots, nil)
 	// What is below has inherited, too, before it is copied.
 	for _, heirs := range in.heirs {
 		for _, h := range heirs {
@@ -52,15 +56,18 @@ type place struct {
 }
 
 // descend goes on to what is in the places of a path, the lowest first.
-func (in *inheritance) descend(places []place, path []string) {
+func (in *inheritance) descend(ctx context.Context, places []place, path []string) {
 	for name, speakers := range speakers(places) {
+		if ctx.Err() != nil {
+			return
+		}
 		path := append(path, name)
-		in.descend(in.step(places, speakers, path), path)
+		in.descend(ctx, in.step(places, speakers, path), path)
 	}
 }
 
-// speakers gives the names of directories that have something below them, and
-// the numbers of the places that say something about each, the lowest first.
+// speakers gives the names of directories that, or in which some, may inherit,
+// and the numbers of the places that say something about each, the lowest first.
 func speakers(places []place) map[string][]uint32 {
 	if len(places) < 2 {
 		return nil
@@ -71,7 +78,7 @@ func speakers(places []place) map[string][]uint32 {
 			continue
 		}
 		p.dir.dir.unsorted(func(n *node) {
-			if n.dir != nil {
+			if n.dir != nil && (n.dir.inherits || n.dir.size() > 0) {
 				speakers[n.name] = nil
 			}
 		})
@@ -88,7 +95,7 @@ func speakers(places []place) map[string][]uint32 {
 // whiteout. It takes no longer than the shorter of both lists: many symlinks may
 // lead to one large directory.
 func (d *directory) namesAmong(wanted map[string][]uint32, visit func(string)) {
-	if len(wanted) < len(d.few)+len(d.many)+len(d.whiteouts) {
+	if len(wanted) < d.size()+len(d.whiteouts) {
 		for name := range wanted {
 			if _, hidden := d.whiteouts[name]; hidden || d.get(name) != nil {
 				visit(name)

@@ -16,7 +16,7 @@ func mergeAll(ctx context.Context, indexes []*index) (*node, error) {
 	}
 	// A directory takes its attributes from lower layers as they are alone, so
 	// all of that comes before the first two are merged.
-	inherit(indexes)
+	inherit(ctx, indexes)
 	root := indexes[0].root
 	for i, x := range indexes {
 		if ctx.Err() != nil {

@@ -173,6 +173,8 @@ func (c *children) remove(name string) {
 	}
 }
 
+func (c *children) size() int { return len(c.few) + len(c.many) }
+
 func (c *children) clear() { c.few, c.many = nil, nil }
 
 // sorted gives the children by the bytes of their names; the caller does not
