@@ -57,44 +57,59 @@ type place struct {
 
 // descend goes on to what is in the places of a path, the lowest first.
 func (in *inheritance) descend(ctx context.Context, places []place, path []string) {
-	for name, speakers := range speakers(places) {
+	sayings := whatIsSaid(places)
+	for name := range sayings.first {
 		if ctx.Err() != nil {
 			return
 		}
 		path := append(path, name)
-		in.descend(ctx, in.step(places, speakers, path), path)
+		in.descend(ctx, in.step(places, sayings, path), path)
 	}
 }
 
-// speakers gives the names of directories that, or in which some, may inherit,
-// and the numbers of the places that say something about each, the lowest first.
-func speakers(places []place) map[string][]uint32 {
-	if len(places) < 2 {
-		return nil
-	}
-	speakers := make(map[string][]uint32)
-	for _, p := range places[1:] {
-		if !p.own {
+// sayings are the places of a path that say something about the names in it: a
+// list for each name, the lowest place first. They are not slices of their own
+// since there may be millions of names.
+type sayings struct {
+	first map[string]uint32 // where a name's list begins in all, from 1 on; 0 for none
+	all   []saying
+}
+
+type saying struct{ place, next uint32 }
+
+// whatIsSaid gives the names of directories that, or in which some, may inherit,
+// with the places that say something about each.
+func whatIsSaid(places []place) (s sayings) {
+	for i, p := range places {
+		if i == 0 || !p.own {
 			continue
 		}
 		p.dir.dir.unsorted(func(n *node) {
-			if n.dir != nil && (n.dir.inherits || n.dir.size() > 0) {
-				speakers[n.name] = nil
+			if n.dir == nil || !n.dir.inherits && n.dir.size() == 0 {
+				return
 			}
+			if s.first == nil { // most directories have none below them
+				s.first = make(map[string]uint32)
+			}
+			s.first[n.name] = 0
 		})
 	}
-	for i, p := range places {
-		p.dir.dir.namesAmong(speakers, func(name string) {
-			speakers[name] = append(speakers[name], uint32(i))
+	if s.first == nil {
+		return s
+	}
+	for i := len(places) - 1; i >= 0; i-- {
+		places[i].dir.dir.namesAmong(s.first, func(name string) {
+			s.all = append(s.all, saying{uint32(i), s.first[name]})
+			s.first[name] = uint32(len(s.all))
 		})
 	}
-	return speakers
+	return s
 }
 
 // namesAmong visits the wanted names of which the directory has a child or a
 // whiteout. It takes no longer than the shorter of both lists: many symlinks may
 // lead to one large directory.
-func (d *directory) namesAmong(wanted map[string][]uint32, visit func(string)) {
+func (d *directory) namesAmong(wanted map[string]uint32, visit func(string)) {
 	if len(wanted) < d.size()+len(d.whiteouts) {
 		for name := range wanted {
 			if _, hidden := d.whiteouts[name]; hidden || d.get(name) != nil {
@@ -117,11 +132,11 @@ func (d *directory) namesAmong(wanted map[string][]uint32, visit func(string)) {
 
 // step goes from the places of a directory to those of a name in it, of which
 // path is the whole path.
-func (in *inheritance) step(places []place, speakers []uint32, path []string) []place {
+func (in *inheritance) step(places []place, said sayings, path []string) []place {
 	var found []place
 	name, floor := path[len(path)-1], 0
-	for _, i := range speakers {
-		p := places[i]
+	for at := said.first[name]; at != 0; at = said.all[at-1].next {
+		p := places[said.all[at-1].place]
 		n, hidden, own := p.dir.child(name), p.dir.hides(name), p.own
 		if n.isSymlink() {
 			n, hidden = followAll(in.layers[p.layer].root, path)
