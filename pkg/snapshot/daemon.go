@@ -73,17 +73,13 @@ func knock(ctx context.Context, address string) error {
 
 // unanswered gives the reason of a failed first call in a few words.
 func unanswered(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	switch {
+	case ended(ctx, err):
 		return context.Cause(ctx)
-	}
-	switch status.Code(err) {
-	case codes.DeadlineExceeded:
+	case tookTooLong(err):
 		return fmt.Errorf("%w within %s", errNoAnswer, answerTimeout)
-	case codes.Unavailable:
+	case status.Code(err) == codes.Unavailable:
 		return fmt.Errorf("%w: what listens there is no containerd, or it is stopping", errNoAnswer)
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%w within %s", errNoAnswer, answerTimeout)
 	}
 	return err
 }

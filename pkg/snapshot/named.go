@@ -176,7 +176,7 @@ func (s *Store) fetchDocuments(ctx context.Context, sess *session, req Request, 
 // failed tidies up after a pull and gives its error, or the reason for which
 // ctx ended.
 func failed(ctx context.Context, remote *registry.Remote, store content.Store, err *PullError) error {
-	if ctx.Err() != nil {
+	if ended(ctx, err) {
 		return context.Cause(ctx)
 	}
 	if tidying := remote.DiscardDamaged(ctx, store); tidying != nil {

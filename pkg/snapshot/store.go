@@ -130,7 +130,7 @@ func (s *Store) cause(ctx context.Context, err error) error {
 	switch {
 	case err == nil, errors.As(err, &socket), errors.As(err, &undo):
 		return err
-	case ctx.Err() != nil:
+	case ended(ctx, err):
 		return context.Cause(ctx)
 	case s.opts.Location.Address != "" && (unavailable(err) || errdefs.IsUnknown(err) && knock(ctx, s.opts.Location.Address) != nil):
 		// What is written to a stream that broke is told as an unknown error, "EOF".
