@@ -42,16 +42,12 @@ func docsHosts(t *testing.T, r *registry, content *imagetest.Content) string {
 		"busy.example.com":      answers(http.StatusTooManyRequests, "7200"),
 		"broken.example.com":    answers(http.StatusInternalServerError, ""),
 		"damaged.example.com": spoiled(func(w http.ResponseWriter, req *http.Request, _ int) bool {
-			if !isBlob(req) {
-				return false
-			}
-			_, err := w.Write(make([]byte, len(data)))
-			return err == nil || true
+			return isBlob(req) && send(w, make([]byte, len(data)))
 		}),
 		"incomplete.example.com": spoiled(func(w http.ResponseWriter, req *http.Request, _ int) bool {
 			return isBlob(req) && answer(w, http.StatusNotFound, "")
 		}),
-		"page.example.com": spoiled(func(w http.ResponseWriter, _ *http.Request, _ int) bool { return page(w) }),
+		"page.example.com": spoiled(page),
 		"old.example.com":  spoiled(schema1("")),
 		"cut.example.com": spoiled(func(w http.ResponseWriter, req *http.Request, _ int) bool {
 			return isBlob(req) && sendPart(w, data, 0, false)

@@ -22,6 +22,7 @@ const limitRoom = 64 << 20
 func TestHostileLayers(t *testing.T) {
 	names := hostileLayout(t, func(w io.Writer) error { return imagetest.WriteNames(w, 5_000_000) })
 	endless := hostileLayout(t, imagetest.WriteEndless)
+	program := plainProgram(t)
 	for name, c := range map[string]struct {
 		layout  string
 		args    []string
@@ -34,7 +35,7 @@ func TestHostileLayers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			o, memory := measured(t, plainProgram(t), append([]string{"export", "--progress", "quiet", "-o", filepath.Join(dir, "out.tar"), "--spool", dir, "oci:" + c.layout}, c.args...)...)
+			o, memory := measured(t, program, append([]string{"export", "--progress", "quiet", "-o", filepath.Join(dir, "out.tar"), "--spool", dir, "oci:" + c.layout}, c.args...)...)
 			if o.status != statusFailed {
 				t.Fatalf("exit status %d\n%s", o.status, o.stderr)
 			}

@@ -2,7 +2,6 @@ package integration_test
 
 import (
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -102,11 +101,16 @@ func answer(w http.ResponseWriter, status int, after string) bool {
 	return true
 }
 
+// send answers with a body; a client that has gone by then wants none.
+func send(w http.ResponseWriter, body []byte) bool {
+	_, _ = w.Write(body)
+	return true
+}
+
 // page answers as a proxy does that wants a person to log in.
-func page(w http.ResponseWriter) bool {
+func page(w http.ResponseWriter, _ *http.Request, _ int) bool {
 	w.Header().Set("Content-Type", "text/html")
-	_, err := io.WriteString(w, "<html>log in</html>")
-	return err == nil || true
+	return send(w, []byte("<html>log in</html>"))
 }
 
 // schema1 answers as old registries do, with a digest of four times hex.
@@ -116,8 +120,7 @@ func schema1(hex string) func(http.ResponseWriter, *http.Request, int) bool {
 		if hex != "" {
 			w.Header().Set("Docker-Content-Digest", "sha256:"+strings.Repeat(hex, 4))
 		}
-		_, err := io.WriteString(w, `{"schemaVersion": 1}`)
-		return err == nil || true
+		return send(w, []byte(`{"schemaVersion": 1}`))
 	}
 }
 
@@ -183,18 +186,10 @@ func TestRegistryFails(t *testing.T) {
 		wants  []string
 	}{
 		"wrong digest": {func(w http.ResponseWriter, req *http.Request, _ int) bool {
-			if !isBlob(req) {
-				return false
-			}
-			_, err := w.Write(wrong)
-			return err == nil || true
+			return isBlob(req) && send(w, wrong)
 		}, statusFailed, []string{"something else than the manifest says", blob.String(), "try again"}},
 		"too many bytes": {func(w http.ResponseWriter, req *http.Request, _ int) bool {
-			if !isBlob(req) {
-				return false
-			}
-			_, err := w.Write(append(append([]byte(nil), data...), 0))
-			return err == nil || true
+			return isBlob(req) && send(w, append(append([]byte(nil), data...), 0))
 		}, statusFailed, []string{"something else than the manifest says"}},
 		"cut for ever": {func(w http.ResponseWriter, req *http.Request, _ int) bool {
 			return isBlob(req) && sendPart(w, data, 0, false)
@@ -204,7 +199,7 @@ func TestRegistryFails(t *testing.T) {
 		"500":                 {always(http.StatusInternalServerError, ""), statusFailed, []string{"500 Internal Server Error"}},
 		"403":                 {always(http.StatusForbidden, ""), statusFailed, []string{"403 Forbidden", "--creds"}},
 		"404 of the manifest": {always(http.StatusNotFound, ""), statusNotFound, []string{"the registry has no such image"}},
-		"a page":              {func(w http.ResponseWriter, _ *http.Request, _ int) bool { return page(w) }, statusFailed, []string{`the media type "text/html" is no image's`, "is the name right"}},
+		"a page":              {page, statusFailed, []string{`the media type "text/html" is no image's`, "is the name right"}},
 		"schema 1":            {schema1("0123456789abcdef"), statusFailed, []string{"docker's schema 1", "pushed again"}},
 		"schema 1 undigested": {schema1(""), statusFailed, []string{"docker's schema 1", "pushed again"}},
 		"redirected in a circle": {func(w http.ResponseWriter, req *http.Request, _ int) bool {
@@ -247,11 +242,7 @@ func TestDamagedIsNotKept(t *testing.T) {
 	r := startRegistry(t, registryOptions{})
 	blob, data := largest(r.push(t, "standard:1", standard(t)))
 	_, url := r.before(t, func(w http.ResponseWriter, req *http.Request, n int) bool {
-		if n > 1 || !strings.HasSuffix(req.URL.Path, "/blobs/"+blob.String()) {
-			return false
-		}
-		_, err := w.Write(make([]byte, len(data)))
-		return err == nil || true
+		return n == 1 && strings.HasSuffix(req.URL.Path, "/blobs/"+blob.String()) && send(w, make([]byte, len(data)))
 	})
 	args := []string{"export", "--address", d.Address, "--hosts-dir", servedBy(t, url), standardName}
 	if o := (invocation{args: args}).run(t); o.status != statusFailed {

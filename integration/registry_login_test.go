@@ -286,8 +286,7 @@ func tokenService(t *testing.T, identity string) func(http.ResponseWriter, *http
 			if r.FormValue("grant_type") != "refresh_token" || r.FormValue("refresh_token") != identity {
 				return answer(w, http.StatusUnauthorized, "")
 			}
-			_, err := io.WriteString(w, `{"access_token": "`+access+`"}`)
-			return err == nil || true
+			return send(w, []byte(`{"access_token": "`+access+`"}`))
 		case r.Header.Get("Authorization") != "Bearer "+access:
 			w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="http://%s/token",service="test"`, r.Host))
 			return answer(w, http.StatusUnauthorized, "")

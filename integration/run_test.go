@@ -100,7 +100,7 @@ func needsStrace(t *testing.T) {
 func needsRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root: mounts an image (sudo make test)")
+		t.Skip("SKIPPED: needs root: mounts an image (sudo make test)")
 	}
 }
 
@@ -173,7 +173,7 @@ func command(t *testing.T, stdin []byte, name string, args ...string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		t.Skipf("%s is not installed: integration/install-deps", name)
+		t.Skipf("SKIPPED: %s is not installed: integration/install-deps", name)
 	}
 	cmd := exec.Command(path, args...)
 	var stderr bytes.Buffer

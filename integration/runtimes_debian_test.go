@@ -80,9 +80,9 @@ func cached(t *testing.T, name string, makeIt func(path string) *exec.Cmd) strin
 	out, err := cmd.CombinedOutput()
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
-		t.Skipf("SKIPPED, %s is not installed: apt-get install %s", cmd.Args[0], cmd.Args[0])
+		t.Skipf("SKIPPED: %s is not installed: apt-get install %s", cmd.Args[0], cmd.Args[0])
 	case err != nil && isUnreachable(string(out)):
-		t.Skipf("SKIPPED, Debian's archive is not to be reached, so there is no %s: %v\n%s", name, err, out)
+		t.Skipf("SKIPPED: Debian's archive is not to be reached, so there is no %s: %v\n%s", name, err, out)
 	case err != nil:
 		t.Fatalf("making %q: %v\n%s", path, err, out)
 	}

@@ -16,7 +16,7 @@ import (
 func TestKnownSockets(t *testing.T) {
 	needsRoot(t)
 	if _, err := exec.LookPath("unshare"); err != nil {
-		t.Skip("unshare is not installed: integration/install-deps")
+		t.Skip("SKIPPED: unshare is not installed: integration/install-deps")
 	}
 	// A rootless containerd has the default address, in another namespace.
 	const rootless = `

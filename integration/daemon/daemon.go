@@ -62,7 +62,7 @@ type Daemon struct {
 func Start(t testing.TB, o Options) *Daemon {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root: starts a containerd of its own (sudo make test)")
+		t.Skip("SKIPPED: needs root: starts a containerd of its own (sudo make test)")
 	}
 	if o.Tool == "" {
 		o.Tool = "containerd"

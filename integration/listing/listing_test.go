@@ -26,7 +26,7 @@ var layer = imagetest.Layer{
 // description of the directory with that of the tar.
 func TestTarAndDirectoryAgree(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("needs root: extracts owners and a device")
+		t.Skip("SKIPPED: needs root: extracts owners and a device")
 	}
 	dir := t.TempDir()
 	cmd := exec.Command("tar", "-x", "--xattrs", "--xattrs-include=*", "-C", dir)

@@ -81,7 +81,7 @@ type saying struct{ place, next uint32 }
 // with the places that say something about each.
 func whatIsSaid(places []place) (s sayings) {
 	for i, p := range places {
-		if i == 0 || !p.own {
+		if i == 0 || !p.own { // below the lowest is nothing to inherit
 			continue
 		}
 		p.dir.dir.unsorted(func(n *node) {

@@ -25,14 +25,14 @@ func TestEnded(t *testing.T) {
 		{time.Hour, late, false},
 		{0, late, false},
 	} {
-		ctx, cancel := context.WithCancel(t.Context())
-		cause := errors.New("--timeout")
+		ctx, cause := t.Context(), errors.New("--timeout")
 		if c.after > 0 {
-			ctx, cancel = context.WithTimeoutCause(t.Context(), c.after, cause)
+			limited, cancel := context.WithTimeoutCause(ctx, c.after, cause)
+			defer cancel()
+			ctx = limited
 		}
 		if got := ended(ctx, c.err); got != c.want || got && context.Cause(ctx) != cause {
 			t.Errorf("%v before a deadline in %v: ended is %v, its cause %v", c.err, c.after, got, context.Cause(ctx))
 		}
-		cancel()
 	}
 }

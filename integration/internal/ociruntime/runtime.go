@@ -75,7 +75,7 @@ func Built(t testing.TB) Runtime {
 func (r Runtime) Run(t testing.TB, s Start) string {
 	t.Helper()
 	if _, err := os.Stat(r.path); err != nil {
-		t.Skipf("%s is not installed: apt-get install %s", r.path, filepath.Base(r.path))
+		t.Skipf("SKIPPED: %s is not installed: apt-get install %s", r.path, filepath.Base(r.path))
 	}
 	dir := stateDir(t, s.UID)
 	path := r.path

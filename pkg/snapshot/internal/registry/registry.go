@@ -168,11 +168,9 @@ func (r *Remote) Documents(ctx context.Context, store content.Store, name string
 		return target, fmt.Errorf("%w: %w", ErrSchema1, err)
 	case err != nil:
 		return target, err
-	case target.MediaType == images.MediaTypeDockerSchema1Manifest, target.MediaType == schema1Unsigned:
-		return target, ErrSchema1
 	}
-	if !images.IsManifestType(target.MediaType) && !images.IsIndexType(target.MediaType) {
-		return target, &MediaTypeError{MediaType: target.MediaType}
+	if err := checkKind(target.MediaType); err != nil {
+		return target, err
 	}
 	fetcher, err := r.Fetcher(ctx, name)
 	if err != nil {
@@ -186,6 +184,17 @@ func (r *Remote) Documents(ctx context.Context, store content.Store, name string
 	})
 	children := images.FilterPlatforms(images.ChildrenHandler(store), want)
 	return target, images.Dispatch(ctx, images.Handlers(noLayers, remotes.FetchHandler(store, fetcher), children), nil, target)
+}
+
+// checkKind refuses what is neither an image's manifest nor an index.
+func checkKind(mediaType string) error {
+	switch {
+	case mediaType == images.MediaTypeDockerSchema1Manifest, mediaType == schema1Unsigned:
+		return ErrSchema1
+	case images.IsManifestType(mediaType), images.IsIndexType(mediaType):
+		return nil
+	}
+	return &MediaTypeError{MediaType: mediaType}
 }
 
 // DiscardDamaged removes what was fetched whole and not taken: bytes with
