@@ -49,17 +49,32 @@ func TestDaemonRestartsWhileExporting(t *testing.T) {
 	}
 }
 
-// TestDaemonStaysAway kills a daemon that comes back too late: the error says
-// what is left, and gc removes it.
+// TestDaemonStaysAway has a daemon come back too late, from the dead or from
+// standing still: the error says what is left, and gc removes it.
 func TestDaemonStaysAway(t *testing.T) {
 	t.Parallel()
+	for name, leave := range map[string]func(*testing.T, *daemon.Daemon) (back func()){
+		"killed": func(t *testing.T, d *daemon.Daemon) func() {
+			d.Kill(t)
+			return func() { d.Restart(t) }
+		},
+		"paused": func(t *testing.T, d *daemon.Daemon) func() { return d.Pause(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			checkStaysAway(t, leave)
+		})
+	}
+}
+
+func checkStaysAway(t *testing.T, leave func(*testing.T, *daemon.Daemon) (back func())) {
 	d := daemon.Start(t, daemon.Options{})
 	d.Ctr(t, "images", "import", writeArchive(t, largeName, large()))
 	before := d.Left(t, "default", "overlayfs")
 	s := stall(t, invocation{args: []string{"export", "--address", d.Address, largeName}})
-	d.Kill(t)
+	back := leave(t, d)
 	_, status := s.rest(t)
-	d.Restart(t)
+	back()
 	if status != statusFailed {
 		t.Errorf("exit status %d, want %d", status, statusFailed)
 	}

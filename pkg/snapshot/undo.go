@@ -58,6 +58,9 @@ func (v *View) undo(ctx context.Context, sess *session, failed bool) error {
 		if err == nil {
 			return nil
 		}
+		if tookTooLong(err) && ended(ctx, err) {
+			return &UndoError{Key: v.Key, Err: errNoAnswer}
+		}
 		if !unavailable(err) {
 			return &UndoError{Key: v.Key, Err: err}
 		}
