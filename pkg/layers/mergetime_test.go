@@ -61,14 +61,15 @@ func TestMergeTime(t *testing.T) {
 	for _, c := range manyLayers {
 		t.Run(c.name, func(t *testing.T) {
 			// What else the machine does makes a run longer, never shorter.
-			least := func(layers int) time.Duration {
-				return min(mergeMany(t, layers, directories, c.add), mergeMany(t, layers, directories, c.add))
+			one, other := time.Hour, time.Hour
+			for round := 0; round < 10 && (round == 0 || other > 64*one); round++ {
+				one = min(one, mergeMany(t, few, directories, c.add))
+				other = min(other, mergeMany(t, many, directories, c.add))
 			}
-			if one, other := least(few), least(many); other > 64*one {
+			if other > 64*one {
 				t.Errorf("merging %d layers took %v, %d layers %v", few, one, many, other)
-			} else {
-				t.Logf("%d layers: %v, %d layers: %v", few, one, many, other)
 			}
+			t.Logf("%d layers: %v, %d layers: %v", few, one, many, other)
 		})
 	}
 }
