@@ -128,7 +128,9 @@ func (b *bench) findPrograms() error {
 	b.env = append(os.Environ(),
 		"PATH="+strings.Join(append(path, peers+"/usr/bin", peers+"/usr/sbin", os.Getenv("PATH")), ":"),
 		"LD_LIBRARY_PATH="+peers+"/usr/lib/x86_64-linux-gnu",
-		"PEERS="+peers, "SCRATCH="+b.scratch, "CACHE="+b.cache)
+		"PEERS="+peers, "SCRATCH="+b.scratch, "CACHE="+b.cache,
+		// It keeps nothing of its own on this machine.
+		fmt.Sprintf("NERDCTL=nerdctl --data-root %[1]s/nerdctl --cni-netconfpath %[1]s --cni-path %[1]s", b.scratch))
 	return nil
 }
 

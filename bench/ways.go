@@ -48,7 +48,7 @@ var groups = []group{
 		{name: "ctr-rootfs", script: export + `-o $OUT $REF`, tar: true},
 		{name: "docker create, export, rm", script: `id=$(docker create $REF); docker export -o $OUT $id; docker rm $id >/dev/null`, needs: "docker", tar: true},
 		{name: "podman create, export, rm", script: `id=$($PODMAN create --network none $REF); $PODMAN export -o $OUT $id; $PODMAN rm $id >/dev/null`, needs: "podman", tar: true},
-		{name: "nerdctl create, export, rm", script: `id=$(nerdctl create --net none $REF); nerdctl export -o $OUT $id; nerdctl rm $id >/dev/null`, needs: "nerdctl", tar: true},
+		{name: "nerdctl create, export, rm", script: `id=$($NERDCTL create --net none $REF); $NERDCTL export -o $OUT $id; $NERDCTL rm $id >/dev/null`, needs: "nerdctl", tar: true},
 		{name: "crane export, of the archive", script: `crane export - $OUT <$ARCHIVE`, needs: "crane", tar: true},
 		{name: "umoci unpack, GNU tar", script: `umoci unpack --image $LAYOUT:$NAME $FRESH/b >/dev/null 2>&1; tar --numeric-owner -C $FRESH/b/rootfs -cf $OUT .; rm -r $FRESH/b`, needs: "umoci", tar: true, smallOnly: true},
 		{name: "undocker, of the archive", script: `undocker $ARCHIVE $OUT`, needs: "undocker", tar: true},
