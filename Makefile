@@ -21,8 +21,8 @@ help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## Build bin/ctr-rootfs
-	go build -buildvcs=false -trimpath -ldflags '-X main.version=$(VERSION) -X main.commit=$(COMMIT)' -o $(BIN) ./cmd/ctr-rootfs
+build: ## Build bin/ctr-rootfs, which needs no libraries
+	CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags '-X main.version=$(VERSION) -X main.commit=$(COMMIT)' -o $(BIN) ./cmd/ctr-rootfs
 
 .PHONY: demo
 demo: build ## Export a small image and run it as a bundle, with no daemon and no registry (root)
