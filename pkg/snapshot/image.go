@@ -212,7 +212,8 @@ func load(ctx context.Context, blobs content.Provider, name string, desc ispec.D
 	}
 	layers, ids := len(image.Layers), len(image.Config.RootFS.DiffIDs)
 	switch {
-	case layers != ids && unknown >= 0:
+	case unknown >= 0 && (layers != ids || layers == 0):
+		// Another thing's (a chart's, a model's) has no layers and no diff IDs.
 		return nil, fmt.Errorf("reading manifest %s: layer %d has the media type %q, which is not a layer's", desc.Digest, unknown+1, manifest.Layers[unknown].MediaType)
 	case layers != ids:
 		return nil, fmt.Errorf("reading manifest %s: it lists %d layers, its config %d diff IDs", desc.Digest, layers, ids)

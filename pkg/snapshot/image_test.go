@@ -26,6 +26,26 @@ func TestUnknownLayer(t *testing.T) {
 	}
 }
 
+// TestNoLayers tells an image that has no layers at all from an artifact, whose
+// manifest lists something else and whose config says nothing of an image.
+func TestNoLayers(t *testing.T) {
+	want, err := platform("linux/amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const layers = `"layers":[{"mediaType":"application/vnd.cncf.helm.chart.content.v1.tar+gzip","digest":"` + configPlace + `","size":9}]`
+	manifest, _, _ := strings.Cut(seedManifest, `"layers"`)
+	for _, c := range []struct{ manifest, config, said string }{
+		{manifest + `"layers":[]}`, `{"os":"linux","architecture":"amd64"}`, ""},
+		{manifest + layers + `}`, `{}`, `layer 1 has the media type "application/vnd.cncf.helm.chart.content.v1.tar+gzip", which is not a layer's`},
+	} {
+		image, err := chosen(t.Context(), collect(seedIndex, "", c.manifest, c.config), Source{Kind: OCIArchive, Name: "f.tar"}, want)
+		if c.said == "" && (err != nil || len(image.Layers) != 0) || c.said != "" && (err == nil || !strings.Contains(err.Error(), c.said)) {
+			t.Errorf("manifest %s: error %v, want %q", c.manifest, err, c.said)
+		}
+	}
+}
+
 // TestUnnamedArchitecture takes an image that names no architecture, whichever
 // is wanted, as containerd does, where it is the only one.
 func TestUnnamedArchitecture(t *testing.T) {
