@@ -106,6 +106,28 @@ func TestImagesOfTheEmbeddedStore(t *testing.T) {
 	}
 }
 
+// TestImagesBesideAnOddOne lists what can be exported, and fails all the same: a
+// manifest lists a layer of which its config knows nothing.
+func TestImagesBesideAnOddOne(t *testing.T) {
+	d := daemon.Start(t, daemon.Options{})
+	d.Ctr(t, "images", "import", "--no-unpack", writeArchive(t, smallName, small()))
+	content, err := imagetest.Build("example.com/odd:1", small())
+	if err != nil {
+		t.Fatal(err)
+	}
+	editManifest(t, content, func(m *ispec.Manifest) { m.Layers = append(m.Layers, m.Layers[0]) })
+	var data bytes.Buffer
+	if err := content.WriteArchive(&data); err != nil {
+		t.Fatal(err)
+	}
+	d.Ctr(t, "images", "import", "--no-unpack", writeFile(t, "odd.tar", data.Bytes()))
+	o := invocation{args: []string{"images", "-q", "--address", d.Address}}.run(t)
+	if o.status != statusFailed || string(o.stdout) != smallName+"\n" {
+		t.Errorf("exit status %d, it lists %q", o.status, o.stdout)
+	}
+	checkError(t, o.stderr, "example.com/odd:1", "diff IDs")
+}
+
 // discardLayers removes an image's layer blobs, as CRI does when it has
 // unpacked them.
 func discardLayers(t *testing.T, d *daemon.Daemon, name string) {

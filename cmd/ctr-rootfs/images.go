@@ -28,17 +28,20 @@ func newImages(s streams, store *storeFlags) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		images, err := opened.Images(ctx)
-		if err := joined(err, opened.Close()); err != nil {
-			return err
-		}
+		write := writeTable
 		switch {
 		case quiet:
-			return writeNames(s, images)
+			write = writeNames
 		case asJSON:
-			return writeJSON(s, images)
+			write = writeJSON
 		}
-		return writeTable(s, images)
+		images, err := opened.Images(ctx)
+		err = joined(err, opened.Close())
+		if err != nil && len(images) == 0 {
+			return err
+		}
+		// What could be read is listed beside the errors of the rest.
+		return joined(err, write(s, images))
 	}
 	return cmd
 }

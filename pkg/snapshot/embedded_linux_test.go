@@ -54,20 +54,26 @@ func storeWithImage(t *testing.T) *Store {
 		t.Fatal(err)
 	}
 	target := made.add(ispec.MediaTypeImageManifest, manifest)
-	err = s.with(t.Context(), func(ctx context.Context, sess *session) error {
-		for d, data := range made {
+	put(t, s, images.Image{Name: storedName, Target: target}, made)
+	return s
+}
+
+// put puts an image's record and blobs into s.
+func put(t *testing.T, s *Store, record images.Image, blobs documents) {
+	t.Helper()
+	err := s.with(t.Context(), func(ctx context.Context, sess *session) error {
+		for d, data := range blobs {
 			desc := ispec.Descriptor{Digest: d, Size: int64(len(data))}
 			if err := content.WriteBlob(ctx, sess.client.ContentStore(), d.String(), strings.NewReader(string(data)), desc); err != nil {
 				return err
 			}
 		}
-		_, err := sess.client.ImageService().Create(ctx, images.Image{Name: storedName, Target: target})
+		_, err := sess.client.ImageService().Create(ctx, record)
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s
 }
 
 func layersRequest() Request {

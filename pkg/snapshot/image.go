@@ -3,6 +3,7 @@ package snapshot
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -14,15 +15,6 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/identity"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
-)
-
-const (
-	// maxNesting bounds indexes inside of indexes.
-	maxNesting = 4
-	// maxManifests bounds what indexes list in all: the largest that were seen
-	// list some dozens of platforms, and a small one that lists another a
-	// thousand times, which does the same, would be read for ever.
-	maxManifests = 10_000
 )
 
 // Image is one platform's image: what its manifest and config say.
@@ -95,7 +87,7 @@ func platform(text string) (wanted, error) {
 // choose finds the manifest for the wanted platform among targets, and reads
 // it and its config. The image is named for errors only.
 func choose(ctx context.Context, blobs content.Provider, name string, targets []ispec.Descriptor, want wanted) (*Image, error) {
-	found, err := manifests(ctx, blobs, targets...)
+	found, odd, err := manifests(ctx, blobs, targets...)
 	if err != nil {
 		return nil, err
 	}
@@ -107,11 +99,14 @@ func choose(ctx context.Context, blobs content.Provider, name string, targets []
 		}
 		have = append(have, platforms.Format(*m.Platform))
 	}
-	if len(fit) == 0 && len(found) == 1 && unnamed(*found[0].Platform) {
+	if len(fit) == 0 && len(found) == 1 && odd == nil && unnamed(*found[0].Platform) {
 		fit = found
 	}
+	if len(found) == 0 && odd != nil {
+		return nil, odd
+	}
 	if len(fit) == 0 {
-		return nil, &PlatformError{Image: name, Want: want.text, Have: have}
+		return nil, errors.Join(&PlatformError{Image: name, Want: want.text, Have: have}, odd)
 	}
 	sort.SliceStable(fit, func(i, j int) bool { return want.match.Less(*fit[i].Platform, *fit[j].Platform) })
 	return load(ctx, blobs, name, fit[0])
@@ -124,71 +119,6 @@ func unnamed(p ispec.Platform) bool {
 	return p.Architecture == "" && (p.OS == "" || p.OS == "linux")
 }
 
-// manifests lists the manifests below targets, each with its platform: the
-// descriptor's, else the config's.
-func manifests(ctx context.Context, blobs content.Provider, targets ...ispec.Descriptor) ([]ispec.Descriptor, error) {
-	var all []ispec.Descriptor
-	search := manifestSearch{blobs: blobs, left: maxManifests}
-	for _, t := range targets {
-		m, err := search.below(ctx, t, maxNesting)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, m...)
-	}
-	return all, nil
-}
-
-// manifestSearch looks for manifests in indexes.
-type manifestSearch struct {
-	blobs content.Provider
-	left  int // how many more descriptors are looked at
-}
-
-func (s *manifestSearch) below(ctx context.Context, desc ispec.Descriptor, depth int) ([]ispec.Descriptor, error) {
-	if s.left--; s.left < 0 {
-		return nil, fmt.Errorf("reading %s: its indexes list more than %d manifests", desc.Digest, maxManifests)
-	}
-	switch {
-	case images.IsIndexType(desc.MediaType):
-		return s.indexed(ctx, desc, depth)
-	case !images.IsManifestType(desc.MediaType):
-		// What else an index may list (attestations, signatures) is no image.
-		return nil, nil
-	case desc.Platform != nil && desc.Platform.OS == "unknown":
-		return nil, nil
-	case desc.Platform != nil:
-		p := platforms.Normalize(*desc.Platform)
-		desc.Platform = &p
-		return []ispec.Descriptor{desc}, nil
-	}
-	image, err := load(ctx, s.blobs, desc.Digest.String(), desc)
-	if err != nil {
-		return nil, err
-	}
-	desc.Platform = &image.Platform
-	return []ispec.Descriptor{desc}, nil
-}
-
-func (s *manifestSearch) indexed(ctx context.Context, desc ispec.Descriptor, depth int) ([]ispec.Descriptor, error) {
-	if depth == 0 {
-		return nil, fmt.Errorf("reading index %s: more than %d indexes inside of one another", desc.Digest, maxNesting)
-	}
-	var index ispec.Index
-	if err := document(ctx, s.blobs, desc, &index); err != nil {
-		return nil, err
-	}
-	var all []ispec.Descriptor
-	for _, child := range index.Manifests {
-		m, err := s.below(ctx, child, depth-1)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, m...)
-	}
-	return all, nil
-}
-
 // load reads the manifest that desc names, and its config.
 func load(ctx context.Context, blobs content.Provider, name string, desc ispec.Descriptor) (*Image, error) {
 	var manifest ispec.Manifest
@@ -199,27 +129,53 @@ func load(ctx context.Context, blobs content.Provider, name string, desc ispec.D
 		return nil, fmt.Errorf("reading manifest %s: it names no config", desc.Digest)
 	}
 	image := &Image{Name: name, Target: desc, Manifest: desc, ConfigBlob: manifest.Config}
-	if err := document(ctx, blobs, manifest.Config, &image.Config); err != nil {
+	if err := image.read(ctx, blobs, manifest); err != nil {
+		if isArtifact(manifest) {
+			err = artifactError{err}
+		}
 		return nil, err
 	}
+	return image, nil
+}
+
+// artifactError is why an artifact, which is no image and never was to be one,
+// cannot be read as one.
+type artifactError struct{ error }
+
+func (e artifactError) Unwrap() error { return e.error }
+
+// isArtifact says whether a manifest names another thing's config than an image's,
+// or layers of which none is one's (image-spec, manifest.md, "Guidelines for
+// Artifact Usage"). Odd images have such a config, too: it is asked of what cannot
+// be read.
+func isArtifact(m ispec.Manifest) bool {
+	isLayer := func(l ispec.Descriptor) bool { return images.IsLayerType(l.MediaType) }
+	return !images.IsConfigType(m.Config.MediaType) || len(m.Layers) > 0 && !slices.ContainsFunc(m.Layers, isLayer)
+}
+
+// read fills in the config, its platform, and the manifest's layers.
+func (i *Image) read(ctx context.Context, blobs content.Provider, manifest ispec.Manifest) error {
+	if err := document(ctx, blobs, manifest.Config, &i.Config); err != nil {
+		return err
+	}
 	unknown := -1
-	for i, l := range manifest.Layers {
+	for n, l := range manifest.Layers {
 		if images.IsLayerType(l.MediaType) {
-			image.Layers = append(image.Layers, l)
+			i.Layers = append(i.Layers, l)
 		} else if unknown < 0 {
-			unknown = i
+			unknown = n
 		}
 	}
-	layers, ids := len(image.Layers), len(image.Config.RootFS.DiffIDs)
+	layers, ids := len(i.Layers), len(i.Config.RootFS.DiffIDs)
 	switch {
 	case unknown >= 0 && (layers != ids || layers == 0):
 		// Another thing's (a chart's, a model's) has no layers and no diff IDs.
-		return nil, fmt.Errorf("reading manifest %s: layer %d has the media type %q, which is not a layer's", desc.Digest, unknown+1, manifest.Layers[unknown].MediaType)
+		return fmt.Errorf("reading manifest %s: layer %d has the media type %q, which is not a layer's", i.Manifest.Digest, unknown+1, manifest.Layers[unknown].MediaType)
 	case layers != ids:
-		return nil, fmt.Errorf("reading manifest %s: it lists %d layers, its config %d diff IDs", desc.Digest, layers, ids)
+		return fmt.Errorf("reading manifest %s: it lists %d layers, its config %d diff IDs", i.Manifest.Digest, layers, ids)
 	}
-	image.Platform = platforms.Normalize(image.Config.Platform)
-	return image, nil
+	i.Platform = platforms.Normalize(i.Config.Platform)
+	return nil
 }
 
 // document reads the JSON blob that desc names, and checks its digest: it may

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,67 +36,99 @@ type ImageInfo struct {
 }
 
 // Images lists what can be exported: every platform of every image of the
-// store whose manifest and config are there, sorted by name.
+// store whose manifest and config are there, sorted by name. An image that cannot
+// be read is an error beside the others; what is no image is left out.
 func (s *Store) Images(ctx context.Context) ([]ImageInfo, error) {
 	var all []ImageInfo
-	err := s.with(ctx, func(ctx context.Context, sess *session) error {
-		have, err := snapshotters(ctx, sess)
-		if err != nil {
-			return err
-		}
-		records, err := sess.client.ImageService().List(ctx)
-		if err != nil {
-			return fmt.Errorf("listing images: %w", err)
-		}
-		for _, record := range records {
-			found, err := platformsOf(ctx, sess, record, have)
-			if err != nil {
-				return fmt.Errorf("reading image %q: %w", record.Name, err)
-			}
-			all = append(all, found...)
-		}
-		return nil
+	err := s.with(ctx, func(ctx context.Context, sess *session) (err error) {
+		all, err = list(ctx, sess)
+		return err
 	})
 	slices.SortStableFunc(all, func(a, b ImageInfo) int { return strings.Compare(a.Name, b.Name) })
 	return all, err
 }
 
+func list(ctx context.Context, sess *session) ([]ImageInfo, error) {
+	have, err := snapshotters(ctx, sess)
+	if err != nil {
+		return nil, err
+	}
+	records, err := sess.client.ImageService().List(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing images: %w", err)
+	}
+	var all []ImageInfo
+	var odd []error
+	for _, record := range records {
+		found, err := platformsOf(ctx, sess, record, have)
+		if err != nil && ended(ctx, err) {
+			return nil, err
+		}
+		if err != nil {
+			odd = append(odd, fmt.Errorf("reading image %q: %w", record.Name, err))
+		}
+		all = append(all, found...)
+	}
+	return all, errors.Join(odd...)
+}
+
 // platformsOf describes the platforms of an image that were pulled; have are
 // the store's snapshotters.
 func platformsOf(ctx context.Context, sess *session, record images.Image, have []string) ([]ImageInfo, error) {
-	blobs := sess.client.ContentStore()
-	targets, err := manifests(ctx, blobs, record.Target)
+	targets, odd, err := manifests(ctx, sess.client.ContentStore(), record.Target)
 	if err != nil {
-		return nil, ignoreNotFound(err)
+		return nil, err
+	}
+	if len(targets) == 0 {
+		return nil, ignoreUnlisted(odd)
 	}
 	var infos []ImageInfo
+	var errs []error
 	for _, target := range targets {
-		image, err := load(ctx, blobs, record.Name, target)
-		if errdefs.IsNotFound(err) {
-			continue // a platform that was not pulled
-		}
+		info, err := platformOf(ctx, sess, target, have)
 		if err != nil {
-			return nil, err
+			errs = append(errs, ignoreUnlisted(err))
+			continue
 		}
-		info := ImageInfo{Name: record.Name, Digest: record.Target.Digest, Platform: image.PlatformText()}
-		if info.Unpacked, err = unpackedIn(ctx, sess, image, have); err != nil {
-			return nil, err
-		}
-		missing, err := firstMissing(ctx, blobs, image.Layers)
-		if err != nil {
-			return nil, err
-		}
-		switch {
-		case missing == nil:
-			info.Layers = LayersKept
-		case len(info.Unpacked) > 0:
-			info.Layers = LayersDiscarded
-		default:
-			info.Layers = LayersMissing
-		}
+		info.Name, info.Digest = record.Name, record.Target.Digest
 		infos = append(infos, info)
 	}
-	return infos, nil
+	return infos, errors.Join(errs...)
+}
+
+// ignoreUnlisted drops the error of a platform that was not pulled, and of an
+// artifact.
+func ignoreUnlisted(err error) error {
+	var artifact artifactError
+	if errors.As(err, &artifact) {
+		return nil
+	}
+	return ignoreNotFound(err)
+}
+
+// platformOf describes the image whose manifest is target.
+func platformOf(ctx context.Context, sess *session, target ispec.Descriptor, have []string) (info ImageInfo, err error) {
+	blobs := sess.client.ContentStore()
+	image, err := load(ctx, blobs, target.Digest.String(), target)
+	if err != nil {
+		return info, err
+	}
+	info.Platform = image.PlatformText()
+	if info.Unpacked, err = unpackedIn(ctx, sess, image, have); err != nil {
+		return info, err
+	}
+	missing, err := firstMissing(ctx, blobs, image.Layers)
+	switch {
+	case err != nil:
+		return info, err
+	case missing == nil:
+		info.Layers = LayersKept
+	case len(info.Unpacked) > 0:
+		info.Layers = LayersDiscarded
+	default:
+		info.Layers = LayersMissing
+	}
+	return info, nil
 }
 
 // unpackedIn lists the snapshotters that have the image's whole chain.

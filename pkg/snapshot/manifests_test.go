@@ -1,0 +1,59 @@
+package snapshot
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// TestOddManifests has an index list, beside the image for linux/amd64, what names
+// no platform and is absent or no image: that is told only to who wants another.
+func TestOddManifests(t *testing.T) {
+	c := memoryCollection{documents: documents{}}
+	listed := func(desc ispec.Descriptor) string {
+		return fmt.Sprintf(`{"mediaType":%q,"digest":%q,"size":%d}`, desc.MediaType, desc.Digest, desc.Size)
+	}
+	manifest := func(config, layers string) string {
+		text := `{"config":` + listed(c.add(ispec.MediaTypeImageConfig, []byte(config))) + `,"layers":[` + layers + `]}`
+		return listed(c.add(ispec.MediaTypeImageManifest, []byte(text)))
+	}
+	image := manifest(`{"os":"linux","architecture":"amd64"}`, "")
+	for name, odd := range map[string]struct {
+		listed, said string
+		absent       bool
+	}{
+		"absent":       {listed(ispec.Descriptor{MediaType: ispec.MediaTypeImageManifest, Digest: digest.FromString("absent"), Size: 9}), "not found", true},
+		"absent index": {listed(ispec.Descriptor{MediaType: ispec.MediaTypeImageIndex, Digest: digest.FromString("absent"), Size: 9}), "not found", true},
+		"a chart":      {manifest(`{}`, listed(c.add("application/x-chart", []byte("chart")))), "application/x-chart", false},
+		"no config":    {manifest(`[]`, ""), "cannot unmarshal array", false},
+	} {
+		for _, list := range []string{odd.listed, image + "," + odd.listed, odd.listed + "," + image} {
+			index := c.add(ispec.MediaTypeImageIndex, []byte(`{"manifests":[`+list+`]}`))
+			for _, text := range []string{"linux/amd64", "linux/s390x"} {
+				want, err := platform(text)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := choose(t.Context(), c, "x", []ispec.Descriptor{index}, want)
+				if list != odd.listed && text == "linux/amd64" {
+					if err != nil || got.PlatformText() != text {
+						t.Errorf("%s: %s: error %v", name, text, err)
+					}
+					continue
+				}
+				if err == nil || !strings.Contains(err.Error(), odd.said) || errdefs.IsNotFound(err) != odd.absent {
+					t.Errorf("%s: %s: error %v, want %q", name, text, err, odd.said)
+				}
+				var none *PlatformError
+				if errors.As(err, &none) != (list != odd.listed) {
+					t.Errorf("%s: %s: error %v does not say which platforms there are", name, text, err)
+				}
+			}
+		}
+	}
+}
