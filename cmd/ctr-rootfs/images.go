@@ -46,13 +46,14 @@ func newImages(s streams, store *storeFlags) *cobra.Command {
 	return cmd
 }
 
-// writeNames writes each name once, though it may have several platforms.
+// writeNames writes each name once, though it may have several platforms. A name,
+// and a platform, may be anything: one that would break the line is quoted.
 func writeNames(s streams, images []snapshot.ImageInfo) error {
 	for i, image := range images {
 		if i > 0 && images[i-1].Name == image.Name {
 			continue
 		}
-		if _, err := fmt.Fprintln(s.out, image.Name); err != nil {
+		if _, err := fmt.Fprintln(s.out, quotedIfNeeded(image.Name)); err != nil {
 			return writingStdout(err)
 		}
 	}
@@ -77,7 +78,7 @@ func writeTable(s streams, images []snapshot.ImageInfo) error {
 		if unpacked == "" {
 			unpacked = "no"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", image.Name, image.Platform, unpacked, image.Layers)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", quotedIfNeeded(image.Name), quotedIfNeeded(image.Platform), unpacked, image.Layers)
 	}
 	return writingStdout(table.Flush())
 }
