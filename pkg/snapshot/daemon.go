@@ -29,7 +29,8 @@ var errGone = errors.New("it has gone away")
 
 // daemon is a backend behind a socket; its one client serves every session.
 type daemon struct {
-	client *containerd.Client
+	address string
+	client  *containerd.Client
 }
 
 // dial connects to the daemon that listens at address and waits for its first
@@ -42,12 +43,19 @@ func dial(ctx context.Context, address string) (*daemon, error) {
 	if err != nil {
 		return nil, &SocketError{Address: address, Err: err}
 	}
-	asking, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
-	if _, err := client.Version(asking); err != nil {
+	d := &daemon{address, client}
+	if err := d.ask(ctx); err != nil {
 		return nil, errors.Join(&SocketError{Address: address, Err: unanswered(ctx, err)}, client.Close())
 	}
-	return &daemon{client: client}, nil
+	return d, nil
+}
+
+// ask makes sure that the daemon answers in time.
+func (d *daemon) ask(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	_, err := d.client.Version(ctx)
+	return err
 }
 
 // knock tells a missing socket, one that is not ours to use, and one that
@@ -92,6 +100,11 @@ func (d *daemon) release(context.Context, *session) error { return nil }
 
 func (d *daemon) blobs() (content.Provider, bool, error) {
 	return d.client.ContentStore(), false, nil
+}
+
+// answers knocks first: the client waits for a socket that is not there.
+func (d *daemon) answers(ctx context.Context) bool {
+	return knock(ctx, d.address) == nil && d.ask(ctx) == nil
 }
 
 func (d *daemon) close() error { return d.client.Close() }

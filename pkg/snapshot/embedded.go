@@ -161,6 +161,8 @@ func (e *embedded) blobs() (content.Provider, bool, error) {
 
 func (e *embedded) contentDir() string { return filepath.Join(e.dir, "content") }
 
+func (e *embedded) answers(context.Context) bool { return true }
+
 func (e *embedded) close() error { return nil }
 
 // closeAll closes in the reverse order of opening.

@@ -59,6 +59,8 @@ type backend interface {
 	// blobs can be read outside of a session, too; inPlace says that they are
 	// files of this host.
 	blobs() (_ content.Provider, inPlace bool, _ error)
+	// answers says whether the daemon is there; an embedded store always is.
+	answers(ctx context.Context) bool
 	close() error
 }
 
@@ -132,8 +134,9 @@ func (s *Store) cause(ctx context.Context, err error) error {
 		return err
 	case ended(ctx, err):
 		return context.Cause(ctx)
-	case s.opts.Location.Address != "" && (unavailable(err) || errdefs.IsUnknown(err) && knock(ctx, s.opts.Location.Address) != nil):
+	case (unavailable(err) || errdefs.IsUnknown(err)) && !s.backend.answers(ctx):
 		// What is written to a stream that broke is told as an unknown error, "EOF".
+		// A daemon that is well says unavailable of a plugin in another process.
 		return &SocketError{Address: s.opts.Location.Address, Err: errGone}
 	}
 	return err

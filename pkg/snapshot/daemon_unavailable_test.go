@@ -1,0 +1,79 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"net"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/containerd/containerd/api/services/version/v1"
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// proxying answers as a daemon whose only snapshotter is in another process, which
+// is not there.
+func proxying(_ any, stream grpc.ServerStream) error {
+	method, _ := grpc.MethodFromServerStream(stream)
+	switch path.Base(method) {
+	case "Version":
+		return stream.SendMsg(&version.VersionResponse{})
+	case "Stat":
+		return status.Error(codes.Unavailable, "the proxy is away")
+	}
+	return status.Errorf(codes.InvalidArgument, "%s: snapshotter not loaded", method)
+}
+
+// startProxying serves that, and opens it as a store.
+func startProxying(t *testing.T) (*Store, *grpc.Server) {
+	t.Helper()
+	address := filepath.Join(t.TempDir(), "s")
+	listener, err := net.Listen("unix", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := grpc.NewServer(grpc.UnknownServiceHandler(proxying))
+	served := make(chan error)
+	go func() { served <- server.Serve(listener) }()
+	t.Cleanup(func() {
+		server.Stop()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+	s, err := Open(t.Context(), Options{Location: Location{Address: address}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s, server
+}
+
+// TestUnavailable tells a plugin that the daemon cannot reach from a daemon that
+// has gone away.
+func TestUnavailable(t *testing.T) {
+	s, server := startProxying(t)
+	stat := func() error {
+		return s.with(t.Context(), func(ctx context.Context, sess *session) error {
+			_, err := unpackedIn(ctx, sess, &Image{Layers: make([]ispec.Descriptor, 1)}, []string{"proxy"})
+			return err
+		})
+	}
+	var socket *SocketError
+	if err := stat(); err == nil || errors.As(err, &socket) || !strings.Contains(err.Error(), `snapshotter "proxy"`) || !strings.Contains(err.Error(), "the proxy is away") {
+		t.Errorf("a plugin is away: error %v", err)
+	}
+	server.Stop()
+	if err := stat(); !errors.As(err, &socket) || !errors.Is(err, errGone) {
+		t.Errorf("the daemon is away: error %v, want a SocketError of %v", err, errGone)
+	}
+}
