@@ -77,3 +77,13 @@ func TestUnavailable(t *testing.T) {
 		t.Errorf("the daemon is away: error %v, want a SocketError of %v", err, errGone)
 	}
 }
+
+// TestAbandonWithoutALease has an open fail before anything was made, of a
+// container whose snapshotter the daemon does not have.
+func TestAbandonWithoutALease(t *testing.T) {
+	s, _ := startProxying(t)
+	v := &View{Key: "run", Snapshotter: "gone", store: s}
+	if err := s.with(t.Context(), func(ctx context.Context, sess *session) error { return v.abandon(ctx, sess) }); err != nil {
+		t.Errorf("there is nothing to undo: %v", err)
+	}
+}

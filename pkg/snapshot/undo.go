@@ -79,7 +79,9 @@ func (v *View) undo(ctx context.Context, sess *session, failed bool) error {
 // What is undone already is no error.
 func (v *View) undoOnce(ctx context.Context, sess *session, failed bool) error {
 	left := remains{run: v.Key, lease: v.lease, paused: v.paused, mounted: v.activated}
-	if v.Snapshotter != "" {
+	// A view is taken under a lease alone: without one, a container's snapshotter
+	// may be one that the daemon does not have.
+	if v.Snapshotter != "" && v.lease.ID != "" {
 		left.snapshotters = []string{v.Snapshotter}
 	}
 	err := left.remove(ctx, sess, failed)
