@@ -44,7 +44,7 @@ func (a *Tar) dockerIndex(ctx context.Context) (index ispec.Index, err error) {
 		if ctx.Err() != nil {
 			return index, context.Cause(ctx)
 		}
-		desc, err := a.dockerImage(s)
+		desc, err := a.dockerImage(ctx, s)
 		if err != nil {
 			return index, err
 		}
@@ -74,7 +74,7 @@ func named(desc ispec.Descriptor, tags []string) []ispec.Descriptor {
 }
 
 // dockerImage makes the manifest that docker does not save.
-func (a *Tar) dockerImage(s dockerImage) (ispec.Descriptor, error) {
+func (a *Tar) dockerImage(ctx context.Context, s dockerImage) (ispec.Descriptor, error) {
 	file, err := a.part(s.Config)
 	if err != nil {
 		return ispec.Descriptor{}, err
@@ -96,7 +96,7 @@ func (a *Tar) dockerImage(s dockerImage) (ispec.Descriptor, error) {
 		Config:    a.made.add(images.MediaTypeDockerSchema2Config, config),
 	}
 	for i, name := range s.Layers {
-		layer, err := a.dockerLayer(path.Clean(name), parsed.RootFS.DiffIDs[i])
+		layer, err := a.dockerLayer(ctx, path.Clean(name), parsed.RootFS.DiffIDs[i])
 		if err != nil {
 			return ispec.Descriptor{}, err
 		}
@@ -114,7 +114,7 @@ func (a *Tar) dockerImage(s dockerImage) (ispec.Descriptor, error) {
 
 // dockerLayer describes a layer. Docker saves plain tars, whose digest is the
 // diff ID; the digest of a compressed one has to be taken.
-func (a *Tar) dockerLayer(name string, diffID digest.Digest) (ispec.Descriptor, error) {
+func (a *Tar) dockerLayer(ctx context.Context, name string, diffID digest.Digest) (ispec.Descriptor, error) {
 	part := a.parts[name]
 	if part == nil {
 		return ispec.Descriptor{}, fmt.Errorf("layer %q: %w", name, errdefs.ErrNotFound)
@@ -123,16 +123,35 @@ func (a *Tar) dockerLayer(name string, diffID digest.Digest) (ispec.Descriptor, 
 		return ispec.Descriptor{}, fmt.Errorf("layer %q: diff ID %q: %w", name, diffID, err)
 	}
 	desc := ispec.Descriptor{MediaType: images.MediaTypeDockerSchema2Layer, Digest: diffID, Size: part.Size()}
-	asItIs, err := inflate.IsPlain(part)
+	taken, err := a.compressedDigest(ctx, part)
 	if err != nil {
 		return desc, fmt.Errorf("reading layer %q: %w", name, hostfile.WithoutPath(err))
 	}
-	if !asItIs {
-		desc.MediaType = images.MediaTypeDockerSchema2LayerGzip
-		if desc.Digest, err = digest.FromReader(io.NewSectionReader(part, 0, part.Size())); err != nil {
-			return desc, fmt.Errorf("reading layer %q: %w", name, hostfile.WithoutPath(err))
-		}
+	if taken != "" {
+		desc.MediaType, desc.Digest = images.MediaTypeDockerSchema2LayerGzip, taken
 	}
 	a.aliases[desc.Digest] = name
 	return desc, nil
+}
+
+// compressedDigest takes the digest of a compressed layer, once however often it
+// is named: who made the archive may be hostile. A plain one gives none.
+func (a *Tar) compressedDigest(ctx context.Context, part *io.SectionReader) (digest.Digest, error) {
+	if known, ok := a.digests[part]; ok {
+		return known, nil
+	}
+	asItIs, err := inflate.IsPlain(part)
+	if err != nil {
+		return "", err
+	}
+	var taken digest.Digest
+	if !asItIs {
+		stream := cancellable(ctx, io.NewSectionReader(part, 0, part.Size()))
+		defer stream.Close()
+		if taken, err = digest.FromReader(stream); err != nil {
+			return "", err
+		}
+	}
+	a.digests[part] = taken
+	return taken, nil
 }

@@ -106,7 +106,8 @@ func (w spoolWriter) Write(p []byte) (int, error) {
 }
 
 // cancellable is a stream that ends with ctx, whose end a read of standard
-// input that stands still would not see. The caller closes it.
+// input that stands still would not see, nor one of many GiB. The caller closes
+// it.
 func cancellable(ctx context.Context, stream io.Reader) io.ReadCloser {
 	r, w := io.Pipe()
 	stop := context.AfterFunc(ctx, func() { w.CloseWithError(context.Cause(ctx)) })

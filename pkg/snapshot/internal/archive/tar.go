@@ -34,6 +34,9 @@ type Tar struct {
 	// aliases are the blobs of docker's archives, which are named by nothing
 	// that has to be their digest.
 	aliases map[digest.Digest]string
+	// digests are those of docker's layers that were looked at, empty for a plain
+	// one. Links share a part.
+	digests map[*io.SectionReader]digest.Digest
 }
 
 // OpenTar indexes the archive in the file of that name, "-" for standard input.
@@ -44,7 +47,10 @@ func OpenTar(ctx context.Context, name string, o Options) (*Tar, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Tar{file: file, made: documents{}, aliases: map[digest.Digest]string{}}
+	a := &Tar{
+		file: file, made: documents{}, aliases: map[digest.Digest]string{},
+		digests: map[*io.SectionReader]digest.Digest{},
+	}
 	if err := a.list(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
