@@ -19,6 +19,9 @@ const (
 	// maxArchiveNames bounds the index of an archive: an image has a few
 	// blobs, and the largest archives seen hold some thousands.
 	maxArchiveNames = 1 << 20
+	// maxNameBytes bounds its names and what its links lead to: one may have a
+	// MiB, and a compressed archive has thousands of those in little.
+	maxNameBytes = 64 << 20
 	// maxLinks is how many links may follow one another, as in a path on Linux.
 	maxLinks       = 40
 	dockerManifest = "manifest.json"
@@ -71,6 +74,7 @@ func (a *Tar) list(ctx context.Context) error {
 	reader := tar.NewReader(whole)
 	a.parts = make(map[string]*io.SectionReader)
 	links := make(map[string]string)
+	nameBytes := 0
 	for {
 		header, err := reader.Next()
 		if errors.Is(err, io.EOF) {
@@ -84,6 +88,9 @@ func (a *Tar) list(ctx context.Context) error {
 		}
 		if len(a.parts)+len(links) > maxArchiveNames {
 			return fmt.Errorf("it holds more than %d files", maxArchiveNames)
+		}
+		if nameBytes += len(header.Name) + len(header.Linkname); nameBytes > maxNameBytes {
+			return fmt.Errorf("its names and links have more than %d bytes", maxNameBytes)
 		}
 		name := path.Clean(header.Name)
 		switch header.Typeflag {

@@ -1,9 +1,13 @@
 package archive
 
 import (
+	"archive/tar"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -23,6 +27,50 @@ func TestLinksToLinks(t *testing.T) {
 		a.follow(links)
 		if len(a.parts) != 10 || a.parts[last] != a.parts["file"] {
 			t.Fatalf("found %d files, want the file and 9 links: %v", len(a.parts), a.parts)
+		}
+	}
+}
+
+// TestNamesAreBounded reads archives of files, or links, whose names or targets
+// have nearly the MiB that package tar allows.
+func TestNamesAreBounded(t *testing.T) {
+	long := strings.Repeat("x", 1<<20-64)
+	const tooMany = "its names and links have more than 67108864 bytes"
+	for _, c := range []struct {
+		name  string
+		in    tar.Header
+		count int
+		want  string // of the error; none where it is empty
+	}{
+		{"names that fit", tar.Header{Typeflag: tar.TypeReg, Name: long}, 64, ""},
+		{"names", tar.Header{Typeflag: tar.TypeReg, Name: long}, 65, tooMany},
+		{"hard links", tar.Header{Typeflag: tar.TypeLink, Linkname: long}, 65, tooMany},
+		{"symlinks", tar.Header{Typeflag: tar.TypeSymlink, Linkname: long}, 65, tooMany},
+	} {
+		file, err := os.Create(filepath.Join(t.TempDir(), "a.tar"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := tar.NewWriter(file)
+		for i := range c.count {
+			header := c.in
+			header.Name = strconv.Itoa(i) + header.Name
+			if err := w.WriteHeader(&header); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := errors.Join(w.Close(), file.Close()); err != nil {
+			t.Fatal(err)
+		}
+		a, err := OpenTar(t.Context(), file.Name(), Options{})
+		if err == nil {
+			err = a.Close()
+		}
+		if got := message(err); got != c.want {
+			t.Errorf("%d %s: %q, want %q", c.count, c.name, got, c.want)
+		}
+		if err := os.Remove(file.Name()); err != nil {
+			t.Error(err)
 		}
 	}
 }
