@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -151,6 +152,73 @@ func TestReaderStalls(t *testing.T) {
 			t.Errorf("left:\n%s", left)
 		}
 	})
+}
+
+// fullPipe gives the end to write to of a pipe that has no room. It is larger
+// than the tool makes one.
+func fullPipe(t *testing.T) *os.File {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close(); w.Close() })
+	size, err := unix.FcntlInt(w.Fd(), unix.F_SETPIPE_SZ, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(make([]byte, size)); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// TestReaderOfTextStalls has verbs that print write to a full pipe, until
+// --timeout or a signal ends them.
+func TestReaderOfTextStalls(t *testing.T) {
+	t.Parallel()
+	d := daemon.Start(t, daemon.Options{})
+	archive := writeArchive(t, smallName, small())
+	d.Ctr(t, "images", "import", archive)
+	before := d.Left(t, "default", "overlayfs")
+	t.Cleanup(func() {
+		if left := d.Left(t, "default", "overlayfs").Since(before); left != "" {
+			t.Errorf("left:\n%s", left)
+		}
+	})
+	for name, args := range map[string][]string{
+		"ls":     {"--address", d.Address, "ls", smallName},
+		"layers": {"ls", "oci-archive:" + archive},
+		"spec":   {"--address", d.Address, "spec", smallName, "--", "/bin/sh"},
+		"images": {"--address", d.Address, "images"},
+		"key":    {"--address", d.Address, "export", "--print-key", smallName},
+	} {
+		for timeout, want := range map[string]int{"3s": statusFailed, "0s": 128 + int(syscall.SIGTERM)} {
+			t.Run(name+" "+timeout, func(t *testing.T) {
+				t.Parallel()
+				var stderr bytes.Buffer
+				cmd := invocation{args: append([]string{"--timeout", timeout}, args...)}.command()
+				cmd.Stdout, cmd.Stderr = fullPipe(t), &stderr
+				if err := cmd.Start(); err != nil {
+					t.Fatal(err)
+				}
+				kill := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
+				defer kill.Stop()
+				if timeout == "0s" {
+					time.Sleep(3 * time.Second)
+					if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+						t.Errorf("it did not wait for its reader: %v", err)
+					}
+				}
+				_ = cmd.Wait() // its status is asked for below
+				if status := cmd.ProcessState.ExitCode(); status != want {
+					t.Errorf("exit status %d, want %d\n%s", status, want, &stderr)
+				} else if want == statusFailed {
+					checkError(t, stderr.String(), "--timeout")
+				}
+			})
+		}
+	}
 }
 
 // TestTimeout gives runs up at random moments: nothing is left.

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"text/tabwriter"
 
+	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 	"github.com/spf13/cobra"
 )
@@ -41,37 +44,42 @@ func newImages(s streams, store *storeFlags) *cobra.Command {
 			return err
 		}
 		// What could be read is listed beside the errors of the rest.
-		return joined(err, write(s, images))
+		var text bytes.Buffer
+		if err := write(&text, images); err != nil {
+			return fmt.Errorf("listing images: %w", err)
+		}
+		_, writeErr := files.Stdout(ctx, s.out).Write(text.Bytes())
+		return joined(err, writeErr)
 	}
 	return cmd
 }
 
 // writeNames writes each name once, though it may have several platforms. A name,
 // and a platform, may be anything: one that would break the line is quoted.
-func writeNames(s streams, images []snapshot.ImageInfo) error {
+func writeNames(w io.Writer, images []snapshot.ImageInfo) error {
 	for i, image := range images {
 		if i > 0 && images[i-1].Name == image.Name {
 			continue
 		}
-		if _, err := fmt.Fprintln(s.out, quotedIfNeeded(image.Name)); err != nil {
-			return writingStdout(err)
+		if _, err := fmt.Fprintln(w, quotedIfNeeded(image.Name)); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func writeJSON(s streams, images []snapshot.ImageInfo) error {
-	encoder := json.NewEncoder(s.out)
+func writeJSON(w io.Writer, images []snapshot.ImageInfo) error {
+	encoder := json.NewEncoder(w)
 	for _, image := range images {
 		if err := encoder.Encode(image); err != nil {
-			return writingStdout(err)
+			return err
 		}
 	}
 	return nil
 }
 
-func writeTable(s streams, images []snapshot.ImageInfo) error {
-	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+func writeTable(w io.Writer, images []snapshot.ImageInfo) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "NAME\tPLATFORM\tUNPACKED\tLAYERS")
 	for _, image := range images {
 		unpacked := strings.Join(image.Unpacked, ",")
@@ -80,5 +88,5 @@ func writeTable(s streams, images []snapshot.ImageInfo) error {
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", quotedIfNeeded(image.Name), quotedIfNeeded(image.Platform), unpacked, image.Layers)
 	}
-	return writingStdout(table.Flush())
+	return table.Flush()
 }

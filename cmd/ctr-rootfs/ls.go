@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 
+	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 	"github.com/spf13/cobra"
 )
@@ -51,7 +52,7 @@ func newLs(s streams, store *storeFlags) *cobra.Command {
 
 // list writes a line for each record; format appends it, without its end.
 func list(ctx context.Context, tree export.Tree, s streams, format func([]byte, *export.Record) ([]byte, error)) (export.Report, error) {
-	out := bufio.NewWriter(s.out)
+	out := bufio.NewWriter(files.Stdout(ctx, s.out))
 	var line []byte
 	report, err := export.List(ctx, tree, func(r *export.Record) error {
 		if ctx.Err() != nil {
@@ -62,10 +63,10 @@ func list(ctx context.Context, tree export.Tree, s streams, format func([]byte, 
 			return err
 		}
 		_, err = out.Write(append(line, '\n'))
-		return writingStdout(err)
+		return err
 	})
 	if err != nil {
 		return report, err
 	}
-	return report, writingStdout(out.Flush())
+	return report, out.Flush()
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
@@ -64,8 +65,8 @@ func (j job) printKey(ctx context.Context, source string, out *outputFlags, pref
 	if chain := image.ChainID(); chain != "" {
 		layers = chain.Encoded()
 	}
-	_, err = fmt.Fprintf(out.out, "%s-%x\n", layers, sha256.Sum256(text))
-	return writingStdout(err)
+	_, err = files.Stdout(ctx, out.out).Write(fmt.Appendf(nil, "%s-%x\n", layers, sha256.Sum256(text)))
+	return err
 }
 
 // shape gives what the flags of the tree say.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/spf13/cobra"
 )
 
@@ -28,8 +29,8 @@ func newSpec(s streams, store *storeFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = s.out.Write(text)
-			return writingStdout(err)
+			_, err = files.Stdout(ctx, s.out).Write(text)
+			return err
 		})
 	}
 	return cmd

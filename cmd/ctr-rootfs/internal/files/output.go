@@ -39,7 +39,7 @@ func Create(ctx context.Context, name string, stdout *os.File) (Output, error) {
 		if term.IsTerminal(int(stdout.Fd())) {
 			return nil, ErrTerminal
 		}
-		return newInPlace(ctx, stdout, "standard output", false), nil
+		return Stdout(ctx, stdout), nil
 	}
 	info, err := os.Stat(name)
 	switch {
@@ -51,6 +51,12 @@ func Create(ctx context.Context, name string, stdout *os.File) (Output, error) {
 		return nil, fmt.Errorf("writing %q: %w", name, errors.Unwrap(err))
 	}
 	return createWhole(name)
+}
+
+// Stdout gives standard output, a terminal as well. Who reads it may stall: a
+// write that is given up then goes on with the bytes that it was given.
+func Stdout(ctx context.Context, stdout *os.File) Output {
+	return newInPlace(ctx, stdout, "standard output", false)
 }
 
 // createWhole opens a regular file. A symlink stays one, as with a shell's ">":
