@@ -57,7 +57,8 @@ func absolute(name string) (string, error) {
 	return resolve(path)
 }
 
-// resolve follows every symlink of name, also one that leads to nothing yet.
+// resolve follows every symlink of name, also one that leads to nothing yet, and
+// those above a directory that is not there.
 func resolve(name string) (string, error) {
 	path, err := filepath.EvalSymlinks(name)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -70,14 +71,18 @@ func resolve(name string) (string, error) {
 	if dir == "" {
 		dir = "."
 	}
-	dir, err = filepath.EvalSymlinks(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return name, nil
-	}
-	if err != nil {
+	above, err := filepath.EvalSymlinks(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && len(dir) <= len(filepath.VolumeName(dir))+1:
+		return name, nil // the working directory or a drive is gone
+	case errors.Is(err, fs.ErrNotExist):
+		above, err = resolve(dir[:len(dir)-1])
+		// Join would drop a "..", and name something else, which is there.
+		return above + string(filepath.Separator) + base, err
+	case err != nil:
 		return "", err
 	}
-	path = filepath.Join(dir, base)
+	path = filepath.Join(above, base)
 	target, err := os.Readlink(path)
 	switch {
 	case err != nil:
@@ -86,5 +91,5 @@ func resolve(name string) (string, error) {
 		return resolve(target)
 	}
 	// Join would drop the ".." of a target before its symlinks are followed.
-	return resolve(dir + string(filepath.Separator) + target)
+	return resolve(above + string(filepath.Separator) + target)
 }

@@ -21,6 +21,7 @@ func world(t *testing.T) {
 	for link, target := range map[string]string{
 		"link": "real", "dangling": "new", "chain": "dangling", "alias": "d",
 		"deep": "d/sub", "up": "deep/../new", "far": "none/new", "loop": "loop",
+		"round": "none/../round/new",
 	} {
 		if err := os.Symlink(target, link); err != nil {
 			t.Fatal(err)
@@ -57,6 +58,12 @@ func TestOverlap(t *testing.T) {
 		{"m", "d", false},
 		{"d.m", "d", false},
 		{"far", "far", true},
+		{"far/m", "none/new", true},
+		{"alias/none/m", "alias/none", true},
+		{"alias/none/deep/m", "d/none", true},
+		{"alias/none/m", "none", false},
+		{"none.m", "none", false},
+		{"round/m", "new", false},
 		{"link", "-", true},
 		{"real", "", true},
 		{"m", "", false},
@@ -68,6 +75,11 @@ func TestOverlap(t *testing.T) {
 	}
 	if _, err := Overlap("loop", "a", stdout); err == nil {
 		t.Error("a symlink to itself is no error")
+	}
+	// A working directory is known by the name that it was entered by.
+	t.Chdir(filepath.Join(here, "alias"))
+	if got, err := Overlap("none/m", "none", stdout); err != nil || !got {
+		t.Errorf("entered by a symlink, Overlap(%q, %q) = %v, %v", "none/m", "none", got, err)
 	}
 }
 
