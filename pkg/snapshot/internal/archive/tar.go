@@ -21,7 +21,7 @@ const (
 	maxArchiveNames = 1 << 20
 	// maxNameBytes bounds its names and what its links lead to: one may have a
 	// MiB, and a compressed archive has thousands of those in little.
-	maxNameBytes = 64 << 20
+	maxNameBytes = 16 << 20
 	// maxLinks is how many links may follow one another, as in a path on Linux.
 	maxLinks       = 40
 	dockerManifest = "manifest.json"

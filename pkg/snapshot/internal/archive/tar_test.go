@@ -35,17 +35,17 @@ func TestLinksToLinks(t *testing.T) {
 // have nearly the MiB that package tar allows.
 func TestNamesAreBounded(t *testing.T) {
 	long := strings.Repeat("x", 1<<20-64)
-	const tooMany = "its names and links have more than 67108864 bytes"
+	const tooMany = "its names and links have more than 16777216 bytes"
 	for _, c := range []struct {
 		name  string
 		in    tar.Header
 		count int
 		want  string // of the error; none where it is empty
 	}{
-		{"names that fit", tar.Header{Typeflag: tar.TypeReg, Name: long}, 64, ""},
-		{"names", tar.Header{Typeflag: tar.TypeReg, Name: long}, 65, tooMany},
-		{"hard links", tar.Header{Typeflag: tar.TypeLink, Linkname: long}, 65, tooMany},
-		{"symlinks", tar.Header{Typeflag: tar.TypeSymlink, Linkname: long}, 65, tooMany},
+		{"names that fit", tar.Header{Typeflag: tar.TypeReg, Name: long}, 16, ""},
+		{"names", tar.Header{Typeflag: tar.TypeReg, Name: long}, 17, tooMany},
+		{"hard links", tar.Header{Typeflag: tar.TypeLink, Linkname: long}, 17, tooMany},
+		{"symlinks", tar.Header{Typeflag: tar.TypeSymlink, Linkname: long}, 17, tooMany},
 	} {
 		file, err := os.Create(filepath.Join(t.TempDir(), "a.tar"))
 		if err != nil {
