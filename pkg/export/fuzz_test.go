@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math"
 	"path"
 	"strings"
 	"testing"
@@ -92,6 +93,7 @@ func rawSeeds() []rawEntry {
 		{name: "b", kind: 4, major: 1 << 21, minor: 1<<32 - 1},
 		{name: "ünï", kind: 1, attr: "a=b%\n", value: []byte("=\x00\n\xff")},
 		{name: "e", attr: "\xff%3D", mode: 0o7777}, {name: "p", kind: 5, mode: 0o4640},
+		{name: "earliest", sec: math.MinInt64}, {name: "latest", sec: math.MaxInt64},
 	}
 }
 

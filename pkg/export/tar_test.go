@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os/exec"
 	"strings"
 	"testing"
@@ -95,6 +96,15 @@ func TestTarReadBackByGo(t *testing.T) {
 	}
 	if _, err := r.Next(); err != io.EOF {
 		t.Errorf("after the last entry: %v", err)
+	}
+}
+
+// TestFarthestTimes has seconds that 64 bits just hold.
+func TestFarthestTimes(t *testing.T) {
+	for _, mtime := range []time.Time{time.Unix(math.MinInt64, 0), time.Unix(math.MinInt64, 1), time.Unix(math.MaxInt64, 999_999_999)} {
+		e := exporttest.File(fmt.Sprint(mtime.Unix(), mtime.Nanosecond()), "")
+		e.MTime = mtime
+		checkReadByGo(t, e, writeTar(t, exporttest.New(e)))
 	}
 }
 

@@ -196,7 +196,7 @@ func appendTime(b []byte, t time.Time) []byte {
 			sec, nsec = sec-1, 1e9-nsec
 		}
 	}
-	b = strconv.AppendInt(b, sec, 10)
+	b = strconv.AppendUint(b, uint64(sec), 10) // -math.MinInt64 fits into no int64
 	if nsec == 0 {
 		return b
 	}
