@@ -32,7 +32,8 @@ func (t clampTree) Lookup(ctx context.Context, path string) (*Entry, error) {
 
 func (t clampTree) clamp(e *Entry) *Entry {
 	mtime := wholeSeconds(e.MTime)
-	if mtime.After(t.max) {
+	// After counts from the year 1, which overflows for the latest times.
+	if mtime.Unix() > t.max.Unix() {
 		mtime = t.max
 	}
 	if mtime.Equal(e.MTime) {

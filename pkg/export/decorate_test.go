@@ -3,6 +3,7 @@ package export_test
 import (
 	"errors"
 	"io/fs"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -59,6 +60,8 @@ func TestClamp(t *testing.T) {
 		{time.Unix(-2, 1), time.Unix(-2, 0)},
 		{time.Unix(101, 0), time.Unix(100, 0)},
 		{time.Unix(100, 5), time.Unix(100, 0)},
+		{time.Unix(math.MaxInt64, 5), time.Unix(100, 0)},
+		{time.Unix(math.MinInt64, 5), time.Unix(math.MinInt64, 0)},
 	} {
 		e := exporttest.Dir("a")
 		e.MTime = c.in
