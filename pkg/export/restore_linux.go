@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,8 +28,14 @@ func (o opened) setXattr(name string, value []byte) error {
 	return unix.Fsetxattr(int(o), name, value, 0)
 }
 
+// setTimes gives no path, which means the descriptor: an empty one with
+// AT_EMPTY_PATH came with Linux 5.8.
 func (o opened) setTimes(times []unix.Timespec) error {
-	return unix.UtimesNanoAt(int(o), "", times, unix.AT_EMPTY_PATH)
+	_, _, errno := unix.Syscall6(unix.SYS_UTIMENSAT, uintptr(o), 0, uintptr(unsafe.Pointer(unsafe.SliceData(times))), 0, 0, 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 // named is an object by its name in a directory; a symlink is not followed.
