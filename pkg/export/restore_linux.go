@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -60,11 +61,21 @@ func (o named) setTimes(times []unix.Timespec) error {
 	return unix.UtimesNanoAt(o.dirFD, o.name, times, unix.AT_SYMLINK_NOFOLLOW)
 }
 
+// The attributes of ACLs (acl(5)).
+const (
+	accessACL  = "system.posix_acl_access"
+	defaultACL = "system.posix_acl_default"
+)
+
 // restore sets what a record says of an object. The order matters: chown clears
-// setuid bits and security.capability, and everything but setting them changes
-// times.
+// setuid bits and security.capability, the mode may take away the right to write
+// that user attributes need (xattr(7)), ACLs change it, and everything but setting
+// them changes times.
 func (d *Dir) restore(r *Record, o object) error {
 	if err := d.restoreOwner(r, o); err != nil {
+		return err
+	}
+	if err := d.restoreXattrs(r, o, true); err != nil {
 		return err
 	}
 	if r.Type != Symlink {
@@ -72,15 +83,8 @@ func (d *Dir) restore(r *Record, o object) error {
 			return fmt.Errorf("setting its mode: %w", err)
 		}
 	}
-	for _, x := range r.Attrs {
-		err := o.setXattr(x.Name, x.Value)
-		if err != nil && d.options.NoSameOwner && (errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOTSUP)) {
-			d.skipped["xattr "+x.Name]++
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("setting its xattr %q: %w", x.Name, err)
-		}
+	if err := d.restoreXattrs(r, o, false); err != nil {
+		return err
 	}
 	mtime, err := unix.TimeToTimespec(r.MTime)
 	if err == nil {
@@ -90,6 +94,31 @@ func (d *Dir) restore(r *Record, o object) error {
 		return fmt.Errorf("setting its times: %w", err)
 	}
 	return nil
+}
+
+// restoreXattrs sets the user attributes, or all others.
+func (d *Dir) restoreXattrs(r *Record, o object, user bool) error {
+	for _, x := range r.Attrs {
+		if strings.HasPrefix(x.Name, "user.") != user {
+			continue
+		}
+		err := o.setXattr(x.Name, x.Value)
+		if d.options.NoSameOwner && cannotHold(x.Name, err) {
+			d.skipped["xattr "+x.Name]++
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("setting its xattr %q: %w", x.Name, err)
+		}
+	}
+	return nil
+}
+
+// cannotHold reports whether this user, or this filesystem, cannot hold an
+// attribute. An ACL with an owner that the user namespace does not have is EINVAL.
+func cannotHold(attr string, err error) bool {
+	isACL := attr == accessACL || attr == defaultACL
+	return errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOTSUP) || isACL && errors.Is(err, unix.EINVAL)
 }
 
 func (d *Dir) restoreOwner(r *Record, o object) error {

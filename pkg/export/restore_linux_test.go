@@ -1,0 +1,89 @@
+package export_test
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/export/exporttest"
+)
+
+// aclOfUser1000 is u::rwx,u:1000:rwx,g::r-x,m::rwx,o::r-x as
+// linux/posix_acl_xattr.h lays it out: a version, then tag, perm and id each.
+const aclOfUser1000 = "\x02\x00\x00\x00\x01\x00\x07\x00\xff\xff\xff\xff\x02\x00\x07\x00\xe8\x03\x00\x00" +
+	"\x04\x00\x05\x00\xff\xff\xff\xff\x10\x00\x07\x00\xff\xff\xff\xff\x20\x00\x05\x00\xff\xff\xff\xff"
+
+// dirSink is a sink that writes the directory dir.
+func dirSink(t *testing.T, dir string, o export.DirOptions) *export.Dir {
+	t.Helper()
+	root, err := os.Open(dir)
+	must(t, err)
+	sink, err := export.NewDir(root, o)
+	must(t, err)
+	return sink
+}
+
+// TestUserXattrsOfReadOnlyFiles has an ordinary user write objects that he may
+// not write to once they have their modes.
+func TestUserXattrsOfReadOnlyFiles(t *testing.T) {
+	const nobody = 65534
+	into := t.TempDir()
+	if os.Geteuid() == 0 {
+		must(t, os.Chown(into, nobody, nobody))
+	}
+	attr := export.Xattr{Name: "user.a", Value: []byte("1")}
+	file, dir := exporttest.WithXattrs(exporttest.File("f", "x"), attr), exporttest.WithXattrs(exporttest.Dir("d"), attr)
+	file.Mode, dir.Mode = 0o444, 0o555
+	sink := dirSink(t, into, export.DirOptions{NoSameOwner: true})
+	must(t, asOrdinaryUser(t, func() error {
+		_, err := export.Write(t.Context(), exporttest.New(file, dir), sink)
+		return err
+	}))
+	for name, mode := range map[string]os.FileMode{"f": 0o444, "d": 0o555} {
+		info, err := os.Stat(filepath.Join(into, name))
+		must(t, err)
+		var value [8]byte
+		n, err := unix.Getxattr(filepath.Join(into, name), attr.Name, value[:])
+		if err != nil || string(value[:n]) != "1" || info.Mode().Perm() != mode {
+			t.Errorf("%q: mode %v, attribute %q, %v", name, info.Mode(), value[:max(n, 0)], err)
+		}
+	}
+}
+
+// userNamespace is set for the child of TestACLOfUnmappedUser: the directory
+// that it writes.
+const userNamespace = "EXPORT_TEST_USER_NAMESPACE"
+
+// TestACLOfUnmappedUser has an ACL name a user that there is not, in a user
+// namespace of one.
+func TestACLOfUnmappedUser(t *testing.T) {
+	acl := export.Xattr{Name: "system.posix_acl_access", Value: []byte(aclOfUser1000)}
+	if into := os.Getenv(userNamespace); into != "" {
+		sink := dirSink(t, into, export.DirOptions{NoSameOwner: true})
+		_, err := export.Write(t.Context(), exporttest.New(exporttest.WithXattrs(exporttest.File("f", "x"), acl)), sink)
+		if err != nil || sink.Skipped()["xattr "+acl.Name] != 1 {
+			t.Fatalf("skipped %v, %v", sink.Skipped(), err)
+		}
+		return
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestACLOfUnmappedUser$")
+	cmd.Env = append(os.Environ(), userNamespace+"="+t.TempDir())
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER,
+		UidMappings: []syscall.SysProcIDMap{{HostID: os.Geteuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getegid(), Size: 1}},
+	}
+	out, err := cmd.CombinedOutput()
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.ENOSPC) {
+		t.Skipf("SKIPPED: this user can make no user namespace: %v", err)
+	}
+	if err != nil {
+		t.Fatalf("%v: %.1000s", err, out)
+	}
+}
