@@ -158,6 +158,9 @@ func (d *Dir) makeFile(ctx context.Context, r *Record, dirFD int, name string) e
 	return errors.Join(err, unix.Close(fd))
 }
 
+// The largest device number that Linux has (linux/kdev_t.h).
+const maxMajor, maxMinor = 1<<12 - 1, 1<<20 - 1
+
 // makeNode makes a device or FIFO.
 func (d *Dir) makeNode(r *Record, fd int, name string) (made bool, err error) {
 	var kind uint32
@@ -171,8 +174,14 @@ func (d *Dir) makeNode(r *Record, fd int, name string) (made bool, err error) {
 	default:
 		return false, fmt.Errorf("a %s cannot be made", r.Type)
 	}
-	err = unix.Mknodat(fd, name, kind|0o600, int(unix.Mkdev(r.RdevMajor, r.RdevMinor)))
-	if errors.Is(err, unix.EPERM) && d.options.NoSameOwner {
+	// mknod(2) takes 32 bits, and what is above them would be another device:
+	// 4096:0 is cut to 0:0, overlayfs's whiteout.
+	if r.RdevMajor > maxMajor || r.RdevMinor > maxMinor {
+		err = fmt.Errorf("device number %d:%d is out of range: %w", r.RdevMajor, r.RdevMinor, unix.EINVAL)
+	} else {
+		err = unix.Mknodat(fd, name, kind|0o600, int(unix.Mkdev(r.RdevMajor, r.RdevMinor)))
+	}
+	if d.options.NoSameOwner && (errors.Is(err, unix.EPERM) || errors.Is(err, unix.EINVAL)) {
 		d.skipped["device"]++
 		delete(d.firsts, r.Link)
 		return false, nil

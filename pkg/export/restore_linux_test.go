@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -85,5 +86,25 @@ func TestACLOfUnmappedUser(t *testing.T) {
 	}
 	if err != nil {
 		t.Fatalf("%v: %.1000s", err, out)
+	}
+}
+
+// TestDeviceNumbersOutOfRange has numbers that mknod(2) would cut.
+func TestDeviceNumbersOutOfRange(t *testing.T) {
+	for number, rdev := range map[string][2]uint32{"4096:0": {4096, 0}, "0:1048576": {0, 1 << 20}} {
+		e := exporttest.Node("dev", export.CharDevice)
+		e.RdevMajor, e.RdevMinor = rdev[0], rdev[1]
+		into := t.TempDir()
+		_, err := export.Write(t.Context(), exporttest.New(e), dirSink(t, into, export.DirOptions{}))
+		if !errors.Is(err, unix.EINVAL) || !strings.Contains(err.Error(), `writing "dev": device number `+number) {
+			t.Errorf("%s: got %v", number, err)
+		}
+		sink := dirSink(t, into, export.DirOptions{NoSameOwner: true})
+		if _, err := export.Write(t.Context(), exporttest.New(e), sink); err != nil || sink.Skipped()["device"] != 1 {
+			t.Errorf("%s with NoSameOwner: skipped %v, %v", number, sink.Skipped(), err)
+		}
+		if left, err := os.ReadDir(into); err != nil || len(left) > 0 {
+			t.Errorf("%s: left %v, %v", number, left, err)
+		}
 	}
 }
