@@ -20,12 +20,13 @@ type DirOptions struct {
 
 // Dir is a Sink that writes a directory.
 type Dir struct {
-	dirs    *dirCache
-	options DirOptions
-	above   []*dirRecord          // directories whose owner, mode and times are not set yet
-	firsts  map[LinkKey]*dirEntry // where hard links can point to
-	skipped map[string]int64
-	buf     []byte
+	dirs     *dirCache
+	options  DirOptions
+	inherits bool                  // what is made in the root gets its default ACL
+	above    []*dirRecord          // directories whose owner, mode and times are not set yet
+	firsts   map[LinkKey]*dirEntry // where hard links can point to
+	skipped  map[string]int64
+	buf      []byte
 }
 
 // dirRecord is a directory that is being filled.
@@ -56,12 +57,15 @@ func NewDir(root *os.File, o DirOptions) (*Dir, error) {
 	if err != nil {
 		return nil, errors.Join(err, unix.Close(fd))
 	}
+	// An error means that it has none, or that its filesystem has no such thing.
+	_, err = unix.Fgetxattr(fd, defaultACL, nil)
 	return &Dir{
-		dirs:    newDirCache(fd),
-		options: o,
-		firsts:  make(map[LinkKey]*dirEntry),
-		skipped: make(map[string]int64),
-		buf:     make([]byte, smallFile),
+		dirs:     newDirCache(fd),
+		options:  o,
+		inherits: err == nil,
+		firsts:   make(map[LinkKey]*dirEntry),
+		skipped:  make(map[string]int64),
+		buf:      make([]byte, smallFile),
 	}, nil
 }
 
@@ -111,6 +115,9 @@ func (d *Dir) put(ctx context.Context, r *Record, at *dirEntry) error {
 		if err != nil || !made {
 			return err
 		}
+		if err := d.disinherit(r, named{fd, at.name}); err != nil {
+			return err
+		}
 	}
 	return d.restore(r, named{fd, at.name})
 }
@@ -134,6 +141,9 @@ func (d *Dir) makeDirectory(r *Record, fd int, at *dirEntry) error {
 	if err := unix.Mkdirat(fd, at.name, 0o700); err != nil {
 		return err
 	}
+	if err := d.disinherit(r, named{fd, at.name}); err != nil {
+		return err
+	}
 	st, err := statAt(fd, at.name)
 	if err != nil {
 		return err
@@ -149,7 +159,8 @@ func (d *Dir) makeFile(ctx context.Context, r *Record, dirFD int, name string) e
 	if err != nil {
 		return err
 	}
-	if r.Size > 0 {
+	err = d.disinherit(r, opened(fd))
+	if err == nil && r.Size > 0 {
 		err = copyBody(ctx, r, &fileWriter{fd: fd, buf: d.buf})
 	}
 	if err == nil {

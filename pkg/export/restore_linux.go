@@ -16,6 +16,7 @@ type object interface {
 	chown(uid, gid int) error
 	chmod(mode uint32) error
 	setXattr(name string, value []byte) error
+	removeXattr(name string) error
 	setTimes(times []unix.Timespec) error
 }
 
@@ -28,6 +29,8 @@ func (o opened) chmod(mode uint32) error  { return unix.Fchmod(int(o), mode) }
 func (o opened) setXattr(name string, value []byte) error {
 	return unix.Fsetxattr(int(o), name, value, 0)
 }
+
+func (o opened) removeXattr(name string) error { return unix.Fremovexattr(int(o), name) }
 
 // setTimes gives no path, which means the descriptor: an empty one with
 // AT_EMPTY_PATH came with Linux 5.8.
@@ -57,6 +60,10 @@ func (o named) setXattr(name string, value []byte) error {
 	return unix.Lsetxattr(procPath(o.dirFD, o.name), name, value, 0)
 }
 
+func (o named) removeXattr(name string) error {
+	return unix.Lremovexattr(procPath(o.dirFD, o.name), name)
+}
+
 func (o named) setTimes(times []unix.Timespec) error {
 	return unix.UtimesNanoAt(o.dirFD, o.name, times, unix.AT_SYMLINK_NOFOLLOW)
 }
@@ -66,6 +73,25 @@ const (
 	accessACL  = "system.posix_acl_access"
 	defaultACL = "system.posix_acl_default"
 )
+
+// disinherit takes away the ACLs that the root's default one gave to what was
+// made in it just now: a directory's, before anything is made in that, so that
+// what lies deeper inherits none.
+func (d *Dir) disinherit(r *Record, o object) error {
+	if !d.inherits || strings.Contains(r.Path, "/") {
+		return nil
+	}
+	acls := []string{accessACL}
+	if r.Type == Directory {
+		acls = append(acls, defaultACL)
+	}
+	for _, acl := range acls {
+		if err := o.removeXattr(acl); err != nil && !errors.Is(err, unix.ENODATA) {
+			return fmt.Errorf("removing its inherited xattr %q: %w", acl, err)
+		}
+	}
+	return nil
+}
 
 // restore sets what a record says of an object. The order matters: chown clears
 // setuid bits and security.capability, the mode may take away the right to write

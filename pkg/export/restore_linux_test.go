@@ -30,6 +30,29 @@ func dirSink(t *testing.T, dir string, o export.DirOptions) *export.Dir {
 	return sink
 }
 
+// TestDirInheritsNoACL writes into a directory with a default ACL what it writes
+// into one without.
+func TestDirInheritsNoACL(t *testing.T) {
+	acl := export.Xattr{Name: "system.posix_acl_access", Value: []byte(aclOfUser1000)}
+	ofDir := export.Xattr{Name: "system.posix_acl_default", Value: []byte(aclOfUser1000)}
+	withACL := exporttest.WithXattrs(exporttest.File("d/acl", "x"), acl)
+	withACL.Mode = 0o775
+	tree := exporttest.New(exporttest.Dir("d"), exporttest.Dir("d/e"), exporttest.File("d/e/f", "x"), withACL,
+		exporttest.WithXattrs(exporttest.Dir("default"), ofDir), exporttest.File("default/f", "x"), exporttest.File("f", "x"),
+		exporttest.Link("link", "f"), exporttest.Node("fifo", export.FIFO), exporttest.Node("device", export.CharDevice))
+	plain, inheriting := t.TempDir(), t.TempDir()
+	err := unix.Setxattr(inheriting, ofDir.Name, ofDir.Value, 0)
+	if errors.Is(err, unix.ENOTSUP) {
+		t.Skip("SKIPPED: the filesystem of the temporary directory has no ACLs: set TMPDIR")
+	}
+	must(t, err)
+	for _, dir := range []string{plain, inheriting} {
+		_, err := export.Write(t.Context(), tree, dirSink(t, dir, export.DirOptions{NoSameOwner: true}))
+		must(t, err)
+	}
+	compareManifests(t, manifest(t, inheriting), manifest(t, plain))
+}
+
 // TestUserXattrsOfReadOnlyFiles has an ordinary user write objects that he may
 // not write to once they have their modes.
 func TestUserXattrsOfReadOnlyFiles(t *testing.T) {
