@@ -3,7 +3,6 @@ package snapshot
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -13,30 +12,24 @@ import (
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// putOdd puts a record of a manifest with that config and layer into s.
-func putOdd(t *testing.T, s *Store, name, config, configType, layerType string) {
-	t.Helper()
-	made := documents{}
-	listed := func(mediaType, data string) string {
-		desc := made.add(mediaType, []byte(data))
-		return fmt.Sprintf(`{"mediaType":%q,"digest":%q,"size":%d}`, mediaType, desc.Digest, desc.Size)
-	}
-	manifest := `{"config":` + listed(configType, config) + `,"layers":[` + listed(layerType, name) + `]}`
-	put(t, s, images.Image{Name: name, Target: made.add(ispec.MediaTypeImageManifest, []byte(manifest))}, made)
-}
-
 // TestImagesBesideOddOnes lists the images of a store that holds odd things, too:
 // artifacts and what is not there are left out, and the rest are errors.
 func TestImagesBesideOddOnes(t *testing.T) {
 	needRoot(t)
 	s := storeWithImage(t)
 	const chart, layer = "application/x-chart", ispec.MediaTypeImageLayer
-	putOdd(t, s, "a/no-diff-ids", `{}`, ispec.MediaTypeImageConfig, layer)
-	putOdd(t, s, "b/chart", `{}`, "application/x-config", chart)
-	putOdd(t, s, "c/signature", `{"rootfs":{"diff_ids":["x"]}}`, ispec.MediaTypeImageConfig, chart)
-	putOdd(t, s, "d/no-json", `text`, "application/x-config", layer)
-	putOdd(t, s, "z/no-config", `[]`, ispec.MediaTypeImageConfig, layer)
-	absent := fmt.Sprintf(`{"mediaType":%q,"digest":%q,"size":9}`, ispec.MediaTypeImageManifest, digest.FromString("absent"))
+	for _, odd := range []struct{ name, config, configType, layerType string }{
+		{"a/no-diff-ids", `{}`, ispec.MediaTypeImageConfig, layer},
+		{"b/chart", `{}`, "application/x-config", chart},
+		{"c/signature", `{"rootfs":{"diff_ids":["x"]}}`, ispec.MediaTypeImageConfig, chart},
+		{"d/no-json", `text`, "application/x-config", layer},
+		{"z/no-config", `[]`, ispec.MediaTypeImageConfig, layer},
+	} {
+		made := documents{}
+		manifest := `{"config":` + described(made.add(odd.configType, []byte(odd.config))) + `,"layers":[` + described(made.add(odd.layerType, []byte("a layer"))) + `]}`
+		put(t, s, images.Image{Name: odd.name, Target: made.add(ispec.MediaTypeImageManifest, []byte(manifest))}, made)
+	}
+	absent := described(ispec.Descriptor{MediaType: ispec.MediaTypeImageManifest, Digest: digest.FromString("absent"), Size: 9})
 	for name, list := range map[string]string{"e/absent": absent, "f/index": absent + `,` + storedManifest(t, s)} {
 		made := documents{}
 		index := made.add(ispec.MediaTypeImageIndex, []byte(`{"manifests":[`+list+`]}`))
@@ -71,7 +64,7 @@ func storedManifest(t *testing.T, s *Store) (text string) {
 	t.Helper()
 	err := s.with(t.Context(), func(ctx context.Context, sess *session) error {
 		record, err := sess.client.ImageService().Get(ctx, storedName)
-		text = fmt.Sprintf(`{"mediaType":%q,"digest":%q,"size":%d}`, record.Target.MediaType, record.Target.Digest, record.Target.Size)
+		text = described(record.Target)
 		return err
 	})
 	if err != nil {

@@ -11,25 +11,27 @@ import (
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
+// described is a descriptor as a manifest or index holds it.
+func described(d ispec.Descriptor) string {
+	return fmt.Sprintf(`{"mediaType":%q,"digest":%q,"size":%d}`, d.MediaType, d.Digest, d.Size)
+}
+
 // TestOddManifests has an index list, beside the image for linux/amd64, what names
 // no platform and is absent or no image: that is told only to who wants another.
 func TestOddManifests(t *testing.T) {
 	c := memoryCollection{documents: documents{}}
-	listed := func(desc ispec.Descriptor) string {
-		return fmt.Sprintf(`{"mediaType":%q,"digest":%q,"size":%d}`, desc.MediaType, desc.Digest, desc.Size)
-	}
 	manifest := func(config, layers string) string {
-		text := `{"config":` + listed(c.add(ispec.MediaTypeImageConfig, []byte(config))) + `,"layers":[` + layers + `]}`
-		return listed(c.add(ispec.MediaTypeImageManifest, []byte(text)))
+		text := `{"config":` + described(c.add(ispec.MediaTypeImageConfig, []byte(config))) + `,"layers":[` + layers + `]}`
+		return described(c.add(ispec.MediaTypeImageManifest, []byte(text)))
 	}
 	image := manifest(`{"os":"linux","architecture":"amd64"}`, "")
 	for name, odd := range map[string]struct {
 		listed, said string
 		absent       bool
 	}{
-		"absent":       {listed(ispec.Descriptor{MediaType: ispec.MediaTypeImageManifest, Digest: digest.FromString("absent"), Size: 9}), "not found", true},
-		"absent index": {listed(ispec.Descriptor{MediaType: ispec.MediaTypeImageIndex, Digest: digest.FromString("absent"), Size: 9}), "not found", true},
-		"a chart":      {manifest(`{}`, listed(c.add("application/x-chart", []byte("chart")))), "application/x-chart", false},
+		"absent":       {described(ispec.Descriptor{MediaType: ispec.MediaTypeImageManifest, Digest: digest.FromString("absent"), Size: 9}), "not found", true},
+		"absent index": {described(ispec.Descriptor{MediaType: ispec.MediaTypeImageIndex, Digest: digest.FromString("absent"), Size: 9}), "not found", true},
+		"a chart":      {manifest(`{}`, described(c.add("application/x-chart", []byte("chart")))), "application/x-chart", false},
 		"no config":    {manifest(`[]`, ""), "cannot unmarshal array", false},
 	} {
 		for _, list := range []string{odd.listed, image + "," + odd.listed, odd.listed + "," + image} {
