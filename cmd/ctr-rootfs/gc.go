@@ -14,8 +14,8 @@ func newGC(s streams, store *storeFlags) *cobra.Command {
 		Use:   "gc [flags]",
 		Short: "Remove what a crashed run left",
 		Long: `Remove what a crashed run left: mounts, views and leases with this tool's
-label. What a living run holds stays; what a run in another pid namespace holds
-goes when its lease has expired.`,
+label; a container that it held still goes on. What a living run holds stays;
+what a run in another pid namespace holds goes when its lease has expired.`,
 		Example: `  ctr-rootfs gc --namespace k8s.io
   ctr-rootfs gc --store ./store --images`,
 		Args: noArguments,

@@ -19,7 +19,8 @@ type Collected struct {
 	Removed []string
 	// Living are those of runs that go on, and Unknown those of runs in other
 	// pid namespaces, of which nobody here can tell: these go when their
-	// leases expire.
+	// leases expire, but for those that hold a task still, which go with the
+	// next Collect after that.
 	Living, Unknown []string
 }
 

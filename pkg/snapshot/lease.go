@@ -63,8 +63,12 @@ func (s *Store) leased(ctx context.Context, sess *session, lease leases.Lease) (
 }
 
 func createLease(ctx context.Context, sess *session, lease leases.Lease, life time.Duration) error {
+	expires := leases.WithExpiration(life)
+	if lease.Labels[labelPaused] != "" {
+		expires = leases.WithLabel(labelExpires, time.Now().Add(life).Format(time.RFC3339))
+	}
 	_, err := sess.client.LeasesService().Create(ctx,
-		leases.WithID(lease.ID), leases.WithLabels(maps.Clone(lease.Labels)), leases.WithExpiration(life))
+		leases.WithID(lease.ID), leases.WithLabels(maps.Clone(lease.Labels)), expires)
 	if err != nil {
 		return fmt.Errorf("creating a lease: %w", err)
 	}

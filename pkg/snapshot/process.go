@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"strconv"
@@ -19,6 +20,10 @@ const (
 
 // expiryLabel is containerd's: a lease with it ends at that time.
 const expiryLabel = "containerd.io/gc.expire"
+
+// labelExpires stands for it on a lease with labelPaused: the store's collector is
+// not to take all that says that a task is to be resumed.
+const labelExpires = "ctr-rootfs.io/expires"
 
 // stateOf judges the process that labels describe. A process of an earlier
 // boot is dead. One in another pid namespace cannot be seen, and is only taken
@@ -54,7 +59,7 @@ func stateOf(labels map[string]string, now time.Time) state {
 }
 
 func ifExpired(labels map[string]string, now time.Time) state {
-	expires, err := time.Parse(time.RFC3339, labels[expiryLabel])
+	expires, err := time.Parse(time.RFC3339, cmp.Or(labels[expiryLabel], labels[labelExpires]))
 	if err == nil && now.After(expires) {
 		return dead
 	}

@@ -31,6 +31,7 @@ func TestStateOf(t *testing.T) {
 		{"an earlier boot", map[string]string{labelBootID: "00000000-0000-0000-0000-000000000000"}, dead},
 		{"another pid namespace", map[string]string{labelNamespace: "pid:[1]"}, unknown},
 		{"another pid namespace, expired", map[string]string{labelNamespace: "pid:[1]", expiryLabel: expired}, dead},
+		{"another pid namespace, expired by our own label", map[string]string{labelNamespace: "pid:[1]", labelExpires: expired}, dead},
 		{"no description", map[string]string{labelPID: "", labelBootID: "", labelNamespace: ""}, unknown},
 		{"living, though expired", map[string]string{expiryLabel: expired}, living},
 	} {
