@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 
-	tasktypes "github.com/containerd/containerd/api/types/task"
 	"github.com/containerd/containerd/v2/core/containers"
 	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/errdefs"
@@ -36,23 +35,29 @@ func (v *View) openContainer(ctx context.Context, sess *session, req Request, wa
 	if err != nil {
 		return err
 	}
-	now, err := taskStatus(ctx, sess, c.ID)
-	if err != nil {
-		return err
-	}
-	holdStill := req.Pause && now == tasktypes.Status_RUNNING
 	var labels map[string]string
-	if holdStill {
-		labels = map[string]string{labelPaused: c.ID}
+	if req.Pause {
+		ours, err := oursToPause(ctx, sess, c.ID)
+		if err != nil {
+			return err
+		}
+		if ours {
+			// Others leave the task to this run as soon as they see its lease.
+			v.paused = c.ID
+			labels = map[string]string{labelPaused: c.ID}
+		}
 	}
 	if ctx, err = v.hold(ctx, sess, labels); err != nil {
 		return err
 	}
-	if holdStill {
-		v.paused = c.ID
-		if err := pause(ctx, sess, c.ID); err != nil {
+	if v.paused != "" {
+		if err := v.holdStill(ctx, sess); err != nil {
 			return err
 		}
+	}
+	now, err := taskStatus(ctx, sess, c.ID)
+	if err != nil {
+		return err
 	}
 	if hasRoot(now) {
 		opened, err := v.openTask(ctx, sess, info)

@@ -25,9 +25,9 @@ type Collected struct {
 }
 
 // Collect removes what crashed runs of this tool left in the store: mounts,
-// views and leases, and lets the tasks go on that they held still. What a
-// living run holds stays, as does everything without this tool's label. In an
-// embedded store the garbage goes, too.
+// views and leases, and lets the tasks go on that they held still, and that no
+// living run does. What a living run holds stays, as does everything without this
+// tool's label. In an embedded store the garbage goes, too.
 func (s *Store) Collect(ctx context.Context) (Collected, error) {
 	var c Collected
 	err := s.with(ctx, func(ctx context.Context, sess *session) error {

@@ -47,9 +47,6 @@ func newKey() (string, error) {
 	return fmt.Sprintf("ctr-rootfs-%d-%s", os.Getpid(), hex.EncodeToString(random[:])), nil
 }
 
-// labelPaused names the container whose task a run holds still.
-const labelPaused = "ctr-rootfs.io/paused"
-
 // leased puts everything that ctx makes from here on under lease, which is made
 // here. It is the caller's to delete, also after an error. It is not cancelled
 // half way: the daemon could make it after it was looked for in vain.

@@ -31,29 +31,38 @@ func hasRoot(s tasktypes.Status) bool {
 	return false
 }
 
-// pause holds a container's running task still; resume must follow, also after
-// an error. It is not cancelled half way: the task could stop after it was
-// resumed.
+func isPaused(s tasktypes.Status) bool {
+	return s == tasktypes.Status_PAUSED || s == tasktypes.Status_PAUSING
+}
+
+// pause holds a container's task still, if nobody else has; resume must follow,
+// also after an error. It is not cancelled half way: the task could stop after it
+// was resumed.
 func pause(ctx context.Context, sess *session, id string) error {
 	ctx, cancel := undoing(ctx)
 	defer cancel()
-	if _, err := sess.client.TaskService().Pause(ctx, &tasks.PauseTaskRequest{ContainerID: id}); err != nil {
+	_, err := sess.client.TaskService().Pause(ctx, &tasks.PauseTaskRequest{ContainerID: id})
+	if err != nil && !hasStatus(ctx, sess, id, tasktypes.Status_PAUSED) {
 		return fmt.Errorf("pausing container %q: %w", id, err)
 	}
 	return nil
+}
+
+// hasStatus says of a task that refused a call whether another run was first.
+func hasStatus(ctx context.Context, sess *session, id string, want tasktypes.Status) bool {
+	now, err := taskStatus(ctx, sess, id)
+	return err == nil && now == want
 }
 
 // resume lets a task go on that was paused, if it is there still and nobody
 // else has.
 func resume(ctx context.Context, sess *session, id string) error {
 	now, err := taskStatus(ctx, sess, id)
-	if err != nil {
+	if err != nil || !isPaused(now) {
 		return err
 	}
-	if now != tasktypes.Status_PAUSED && now != tasktypes.Status_PAUSING {
-		return nil
-	}
-	if _, err := sess.client.TaskService().Resume(ctx, &tasks.ResumeTaskRequest{ContainerID: id}); err != nil {
+	_, err = sess.client.TaskService().Resume(ctx, &tasks.ResumeTaskRequest{ContainerID: id})
+	if err != nil && !hasStatus(ctx, sess, id, tasktypes.Status_RUNNING) {
 		return fmt.Errorf("resuming container %q: %w", id, err)
 	}
 	return nil

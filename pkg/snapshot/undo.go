@@ -97,7 +97,8 @@ func (v *View) undoOnce(ctx context.Context, sess *session, failed bool) error {
 type remains struct {
 	run   string
 	lease leases.Lease
-	// paused is the container whose task it held still; empty for none.
+	// paused is the container whose task it held still, maybe with other runs; empty
+	// for none.
 	paused string
 	// mounted says that the daemon's mount manager may hold mounts for it.
 	mounted bool
@@ -106,12 +107,14 @@ type remains struct {
 }
 
 // remove goes in the reverse order of making, and goes on where one step fails,
-// but keeps the lease then: by that Collect finds the rest. What is not there is
+// but keeps the leases then: by that Collect finds the rest. What is not there is
 // no error. now is unlease's.
 func (r remains) remove(ctx context.Context, sess *session, now bool) error {
 	var errs []error
+	var resuming leases.Lease
 	if r.paused != "" {
-		errs = append(errs, resume(ctx, sess, r.paused))
+		resuming = resumingLease(r.run, r.paused)
+		errs = append(errs, letGo(ctx, sess, resuming))
 	}
 	if r.mounted && sess.mounts != nil {
 		err := sess.mounts.Deactivate(ctx, r.run)
@@ -128,5 +131,8 @@ func (r remains) remove(ctx context.Context, sess *session, now bool) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	return unlease(ctx, sess, r.lease, now)
+	if err := unlease(ctx, sess, r.lease, now); err != nil {
+		return err
+	}
+	return unlease(ctx, sess, resuming, false)
 }

@@ -22,7 +22,8 @@ type Request struct {
 	Platform string
 	Pull     Pull
 	// Pause holds a container's task still from before the root is opened
-	// until the view is closed. One that is paused already stays paused.
+	// until the view is closed, or until the last of several such views is. One
+	// that somebody else paused stays paused.
 	Pause bool
 	// Registry says how the image's registry is reached where it is pulled.
 	Registry Registry
@@ -142,9 +143,9 @@ func (s *Store) View(ctx context.Context, req Request) (*View, error) {
 	return v, nil
 }
 
-// Close lets a paused task go on, and removes the view and its lease, also
-// where ctx has ended: it has a deadline of its own, before which it waits for
-// an embedded store that others use.
+// Close lets a paused task go on that no other view holds still, and removes the
+// view and its lease, also where ctx has ended: it has a deadline of its own,
+// before which it waits for an embedded store that others use.
 func (v *View) Close(ctx context.Context) error {
 	if v.archive != nil {
 		return v.archive.Close()
