@@ -179,6 +179,21 @@ func TestAnnotationsPrecedence(t *testing.T) {
 	}
 }
 
+// runtime-spec forbids an empty key, which nothing forbids a label to have.
+func TestLabelWithAnEmptyKey(t *testing.T) {
+	spec := mustNew(t, testImage(ispec.ImageConfig{Labels: map[string]string{"": "v", "a": "label"}}), Accounts{}, Options{})
+	if _, found := spec.Annotations[""]; found || spec.Annotations["a"] != "label" {
+		t.Errorf("annotations: got %q", spec.Annotations)
+	}
+	config, err := Marshal(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Check(config); err != nil {
+		t.Errorf("Check: %v", err)
+	}
+}
+
 func TestConfigExposedPorts(t *testing.T) {
 	for _, c := range []struct {
 		ports []string
