@@ -30,9 +30,12 @@ func defaultMounts() []rspec.Mount {
 
 // newMounts gives the defaults, then volumes and the user's mounts by
 // destination, so that a mount comes after the one it lies in. One destination
-// is mounted once: the user's mount wins, then the default, then the volume.
+// is mounted once: the user's mount wins, in the default's place, then the
+// default, then the volume.
 func newMounts(volumes map[string]struct{}, owner identity, user []rspec.Mount) ([]rspec.Mount, error) {
 	taken := map[string]bool{}
+	var added []rspec.Mount
+	mounts := defaultMounts()
 	for _, m := range user {
 		at, err := cleanDestination("mount", m.Destination)
 		if err != nil {
@@ -42,12 +45,22 @@ func newMounts(volumes map[string]struct{}, owner identity, user []rspec.Mount) 
 			return nil, fmt.Errorf("reading mount %q: mounted on twice", m.Destination)
 		}
 		taken[at] = true
+		if i := slices.IndexFunc(mounts, func(d rspec.Mount) bool { return d.Destination == at }); i >= 0 {
+			mounts[i] = m
+		} else {
+			added = append(added, m)
+		}
 	}
-	mounts := slices.DeleteFunc(defaultMounts(), func(m rspec.Mount) bool { return taken[m.Destination] })
+	// A directory that is bound on /dev is to be as it is, as with docker: places
+	// for mounts below it would be made in the host's.
+	if slices.ContainsFunc(user, func(m rspec.Mount) bool { return isBind(m) && path.Clean(m.Destination) == "/dev" }) {
+		mounts = slices.DeleteFunc(mounts, func(m rspec.Mount) bool {
+			return strings.HasPrefix(m.Destination, "/dev/") && !taken[path.Clean(m.Destination)]
+		})
+	}
 	for _, m := range mounts {
 		taken[m.Destination] = true
 	}
-	added := slices.Clone(user)
 	for _, volume := range sortedKeys(volumes) {
 		at, err := cleanDestination("volume", volume)
 		if err != nil {

@@ -1,6 +1,8 @@
 package ocispec
 
 import (
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,17 +66,30 @@ func TestParseMemory(t *testing.T) {
 }
 
 func TestUserMountTakesADefaultsPlace(t *testing.T) {
-	mine := []rspec.Mount{
-		{Destination: "/z/a", Type: "tmpfs"},
-		{Destination: "/dev/shm/", Type: "bind", Source: "/dev/shm"},
-		{Destination: "/z", Type: "bind", Source: "/srv"},
+	bind := func(at string) rspec.Mount { return rspec.Mount{Destination: at, Type: "bind", Source: "/srv"} }
+	tmpfs := func(at string) rspec.Mount { return rspec.Mount{Destination: at, Type: "tmpfs", Source: "tmpfs"} }
+	for _, c := range []struct {
+		mine []rspec.Mount
+		want string // the user's own with a star
+	}{
+		{[]rspec.Mount{tmpfs("/z/a"), bind("/dev/shm/"), bind("/z")}, "/proc /dev /dev/pts *bind:/dev/shm/ /dev/mqueue /sys *bind:/z *tmpfs:/z/a"},
+		{[]rspec.Mount{bind("/dev/x"), tmpfs("/dev/")}, "/proc *tmpfs:/dev/ /dev/pts /dev/shm /dev/mqueue /sys *bind:/dev/x"},
+		{[]rspec.Mount{bind("/dev")}, "/proc *bind:/dev /sys"},
+		{[]rspec.Mount{bind("/dev/shm/"), bind("/dev/")}, "/proc *bind:/dev/ *bind:/dev/shm/ /sys"},
+		{[]rspec.Mount{bind("/sys"), tmpfs("/proc")}, "*tmpfs:/proc /dev /dev/pts /dev/shm /dev/mqueue *bind:/sys"},
+	} {
+		given := slices.Clone(c.mine)
+		var got []string
+		for _, m := range mustNew(t, testImage(ispec.ImageConfig{}), Accounts{}, Options{Mounts: c.mine}).Mounts {
+			at := m.Destination
+			if slices.ContainsFunc(c.mine, func(own rspec.Mount) bool { return reflect.DeepEqual(own, m) }) {
+				at = "*" + m.Type + ":" + at
+			}
+			got = append(got, at)
+		}
+		equal(t, "mounts", strings.Join(got, " "), c.want)
+		equal(t, "the caller's order", c.mine, given)
 	}
-	var got []string
-	for _, m := range mustNew(t, testImage(ispec.ImageConfig{}), Accounts{}, Options{Mounts: mine}).Mounts {
-		got = append(got, m.Destination)
-	}
-	equal(t, "mounts", strings.Join(got, " "), "/proc /dev /dev/pts /dev/mqueue /sys /dev/shm/ /z /z/a")
-	equal(t, "the caller's order", mine[0].Destination, "/z/a")
 }
 
 func TestMountPoints(t *testing.T) {

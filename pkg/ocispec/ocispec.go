@@ -52,7 +52,8 @@ type Options struct {
 	// without privilege; see HostUser.
 	Rootless *HostUser
 	// Mounts are added, and take the place of a default mount or a volume
-	// with the same destination. ParseMount reads docker's syntax.
+	// with the same destination; a bind on /dev takes away the defaults below
+	// it, too. ParseMount reads docker's syntax.
 	Mounts []rspec.Mount
 	// CapAdd and CapDrop change the default capabilities as docker does:
 	// names in any case, with or without CAP_, or ALL.
