@@ -21,6 +21,9 @@ const (
 	// xattrUsual is the room that is offered first: the kernel allocates as much
 	// for each call, and most lists are empty.
 	xattrUsual = 512
+	// maxXattrs bounds the values of one object: XFS keeps any number of them,
+	// and a tar a sixteenth of this.
+	maxXattrs = 16 << 20
 )
 
 // xattrCalls are the two system calls: on a name in a directory, which is not
@@ -81,11 +84,14 @@ func (r *xattrReader) readBy(calls xattrCalls, fd int, name string) ([]Xattr, er
 	}
 	// The list is names that each end in a NUL byte.
 	names := strings.Split(strings.TrimSuffix(string(buf[:n]), "\x00"), "\x00")
-	attrs := make([]Xattr, 0, len(names))
+	attrs, sum := make([]Xattr, 0, len(names)), 0
 	for _, attr := range names {
 		n, err := fit(buf, func(buf []byte) (int, error) { return calls.get(fd, name, attr, buf) })
 		if err != nil {
 			return nil, fmt.Errorf("attribute %q: %w", attr, err)
+		}
+		if sum += n; sum > maxXattrs {
+			return nil, fmt.Errorf("over the limit of %d bytes for one object", maxXattrs)
 		}
 		attrs = append(attrs, Xattr{Name: attr, Value: slices.Clone(buf[:n])})
 	}

@@ -58,3 +58,53 @@ func TestXattrCalls(t *testing.T) {
 		}
 	}
 }
+
+// XFS lets one object have thousands of values of 64 KiB: they are not all read.
+func TestTooManyXattrsToRead(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "large"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := newDirTree(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := tree.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	list, given := strings.Repeat("user.a\x00", 5000), 0
+	answer := func(buf []byte, size int) (int, error) {
+		if len(buf) < size {
+			return 0, unix.ERANGE
+		}
+		return size, nil
+	}
+	tree.xattrs = newXattrReader(xattrCalls{
+		list: func(_ int, _ string, buf []byte) (int, error) {
+			copy(buf, list)
+			return answer(buf, len(list))
+		},
+		get: func(_ int, _, _ string, buf []byte) (int, error) {
+			n, err := answer(buf, xattrBufferSize)
+			given += n
+			return n, err
+		},
+	})
+	e, err := tree.Lookup(t.Context(), "large")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = e.Xattrs(t.Context())
+	if want := `reading xattrs of "large": over the limit of 16777216 bytes`; err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got the error %v, want %s", err, want)
+	}
+	if given > maxXattrs+xattrBufferSize {
+		t.Errorf("read %d bytes of values", given)
+	}
+}
