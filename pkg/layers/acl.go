@@ -2,6 +2,7 @@ package layers
 
 import (
 	"encoding/binary"
+	"math"
 	"slices"
 
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
@@ -23,35 +24,65 @@ const (
 	aclOther    = 0x20
 )
 
-// settleACL does to an access control list what Linux does when the mode is set
-// after it, as containerd does: three of its entries are the mode, and a list
-// that says nothing else is none. What is malformed stays as it is.
-func (i *inode) settleACL() {
-	at, found := slices.BinarySearchFunc(i.xattrs(), aclAccess, compareXattr)
-	if !found {
-		return
+// settleACLs does to access control lists what Linux does, as containerd sets
+// them: a list without entries is none, and so is an access list that says no
+// more than the mode, which is set after it. One that is none stays without a
+// value until dropACLs, so that a directory does not inherit it from below. What
+// is malformed stays as it is.
+func (i *inode) settleACLs() {
+	for _, name := range []string{aclAccess, aclDefault} {
+		at, found := slices.BinarySearchFunc(i.xattrs(), name, compareXattr)
+		if !found || !isACL(i.extra.xattrs[at].Value) {
+			continue
+		}
+		settled := withoutIDs(i.extra.xattrs[at].Value)
+		none := len(settled) <= aclHeaderSize
+		if name == aclAccess {
+			none = !setPermissions(settled, i.mode)
+		}
+		if none {
+			settled = nil
+		}
+		i.extra.xattrs[at].Value = settled
 	}
-	value := i.extra.xattrs[at].Value
-	size := len(value) - aclHeaderSize
-	if size < 0 || size%aclEntrySize != 0 || binary.LittleEndian.Uint32(value) != aclVersion {
-		return
-	}
-	settled, more := aclOfMode(value, i.mode)
-	if !more {
-		i.extra.xattrs = slices.Delete(i.extra.xattrs, at, at+1)
-		return
-	}
-	i.extra.xattrs[at] = export.Xattr{Name: aclAccess, Value: settled}
 }
 
-// aclOfMode gives the list with a mode's permissions, and reports whether it
-// says more than the mode does.
-func aclOfMode(value []byte, mode uint16) (settled []byte, more bool) {
-	settled = slices.Clone(value)
-	var group []byte // the entry of the mode's group bits: the mask, where there is one
+// dropACLs takes away the lists that are none.
+func (i *inode) dropACLs() {
+	if i.extra == nil {
+		return
+	}
+	i.extra.xattrs = slices.DeleteFunc(i.extra.xattrs, func(x export.Xattr) bool {
+		return len(x.Value) == 0 && (x.Name == aclAccess || x.Name == aclDefault)
+	})
+}
+
+// isACL reports whether Linux takes the value for a list; an empty one is none.
+func isACL(value []byte) bool {
+	entries := len(value) - aclHeaderSize
+	return len(value) == 0 || entries >= 0 && entries%aclEntrySize == 0 && binary.LittleEndian.Uint32(value) == aclVersion
+}
+
+// withoutIDs gives the list with the id that Linux gives to all entries but
+// those of a named user or group.
+func withoutIDs(value []byte) []byte {
+	settled := slices.Clone(value)
 	for at := aclHeaderSize; at < len(settled); at += aclEntrySize {
-		permissions := settled[at+2 : at+4]
 		switch binary.LittleEndian.Uint16(settled[at:]) {
+		case aclUserObj, aclGroupObj, aclMask, aclOther:
+			binary.LittleEndian.PutUint32(settled[at+4:], math.MaxUint32)
+		}
+	}
+	return settled
+}
+
+// setPermissions gives the list a mode's permissions, and reports whether it
+// says more than the mode does.
+func setPermissions(list []byte, mode uint16) (more bool) {
+	var group []byte // the entry of the mode's group bits: the mask, where there is one
+	for at := aclHeaderSize; at < len(list); at += aclEntrySize {
+		permissions := list[at+2 : at+4]
+		switch binary.LittleEndian.Uint16(list[at:]) {
 		case aclUserObj:
 			binary.LittleEndian.PutUint16(permissions, mode>>6&7)
 		case aclOther:
@@ -69,5 +100,5 @@ func aclOfMode(value []byte, mode uint16) (settled []byte, more bool) {
 	if group != nil {
 		binary.LittleEndian.PutUint16(group, mode>>3&7)
 	}
-	return settled, more
+	return more
 }

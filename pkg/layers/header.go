@@ -65,7 +65,7 @@ func (x *index) setAttributes(i *inode, h *tar.Header) error {
 		return err
 	}
 	if i.kind != 0 { // a pending link's mode is not yet that of the list's inode
-		i.settleACL()
+		i.settleACLs()
 	}
 	return nil
 }

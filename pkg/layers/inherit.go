@@ -210,7 +210,7 @@ func (h heir) adopt() {
 		}
 	}
 	if h.dir.dir.named {
-		to.settleACL()
+		to.settleACLs()
 		return
 	}
 	to.mode, to.uid, to.gid = from.mode, from.uid, from.gid

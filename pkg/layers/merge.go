@@ -125,7 +125,7 @@ func (i *inode) takeAttributes(link *inode) (lost int64) {
 		}
 		i.setXattr(attr)
 	}
-	i.settleACL()
+	i.settleACLs()
 	return lost
 }
 
@@ -140,9 +140,11 @@ func replaceInodes(dir *node, by map[*inode]*inode) {
 	})
 }
 
-// countNames settles which inodes have several names, and numbers them.
+// countNames settles which inodes have several names, and numbers them, and
+// takes away what only the merge has used.
 func countNames(dir *node, numbers *uint32) {
 	dir.dir.whiteouts = nil // they have done their work
+	dir.inode.dropACLs()
 	dir.dir.unsorted(func(n *node) {
 		i := n.inode
 		if i.names++; i.names == 2 {
@@ -151,6 +153,8 @@ func countNames(dir *node, numbers *uint32) {
 		}
 		if n.dir != nil {
 			countNames(n, numbers)
+		} else {
+			i.dropACLs()
 		}
 	})
 }

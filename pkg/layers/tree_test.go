@@ -17,7 +17,7 @@ import (
 )
 
 func TestLookup(t *testing.T) {
-	tree, err := openImage(t, Options{}, layer{dir(".", 0o700).own(1, 2).xattr("user.root", "r"), dir("d", 0o711), file("d/f", "x"), symlink("s", "d")}.tar())
+	tree, err := openImage(t, Options{}, layer{dir(".", 0o700).own(1, 2).xattr("user.root", "r").xattr(aclDefault, ""), dir("d", 0o711), file("d/f", "x"), symlink("s", "d")}.tar())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,14 +47,24 @@ func TestACLsAsView(t *testing.T) {
 		full    = head + userObj + user + group + mask + other
 		minimal = head + userObj + group + other
 	)
+	// Only users and groups have an id.
+	ids := strings.ReplaceAll(full, "\xff\xff\xff\xff", "\x07\x00\x00\x00")
 	compareWithView(t, []layer{
 		{
-			file("full", "1").xattr(aclAccess, full), file("minimal", "2").xattr(aclAccess, minimal), file("empty", "3").xattr(aclAccess, head),
+			file("full", "1").xattr(aclAccess, full), file("minimal", "2").xattr(aclAccess, minimal), file("head", "3").xattr(aclAccess, head),
 			dir("d", 0o711).xattr(aclAccess, full).xattr("user.a", "1"), fifo("p").xattr(aclAccess, full), symlink("s", "full").xattr(aclAccess, full),
 			dir("default", 0o700).xattr(aclDefault, minimal), file("linked", "4").xattr(aclAccess, full), link("link", "linked").own(1, 1),
-			file("unknown", "5").xattr("system.other", "6"),
+			file("unknown", "5").xattr("system.other", "6"), file("ids", "7").xattr(aclAccess, ids), dir("ids-default", 0o755).xattr(aclAccess, ids).xattr(aclDefault, ids),
+			file("empty", "8").xattr(aclAccess, "").xattr(aclDefault, ""), dir("empty-default", 0o755).xattr(aclAccess, "").xattr(aclDefault, ""),
+			dir("head-default", 0o755).xattr(aclDefault, head), file("head-file", "9").xattr(aclDefault, head), symlink("empty-symlink", "full").xattr(aclDefault, ""),
+			dir("twice", 0o755).xattr(aclAccess, full).xattr(aclDefault, full), dir("twice", 0o755).xattr(aclAccess, minimal).xattr(aclDefault, head),
+			file("unlinked", "10").xattr(aclAccess, full), link("unlink", "unlinked").xattr(aclAccess, ""),
+			dir("kept", 0o755).xattr(aclAccess, full).xattr(aclDefault, full), dir("taken", 0o755).xattr(aclAccess, full).xattr(aclDefault, full),
 		},
-		{file("d/f", ""), dir("d", 0o750)},
+		{
+			file("d/f", ""), dir("d", 0o750),
+			file("kept/f", "").xattr(aclAccess, ""), dir("kept", 0o700), file("taken/f", "").xattr(aclAccess, ""), dir("taken", 0o700).xattr(aclAccess, minimal).xattr(aclDefault, ""),
+		},
 	})
 }
 
