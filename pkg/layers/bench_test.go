@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/klauspost/compress/gzip"
@@ -169,5 +170,29 @@ func TestMemory(t *testing.T) {
 			t.Error(err)
 		}
 		runtime.KeepAlive(content)
+	}
+}
+
+// TestMemoryOfDepth walks as deep as an entry can reach, through a decorator that
+// keeps the directories above, too: 64 MiB is what is promised beside the entries.
+func TestMemoryOfDepth(t *testing.T) {
+	tree, err := openImage(t, Options{}, layer{file(strings.Repeat("d/", maxPath/2)+"f", "")}.tar())
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, deepest := heap(), uint64(0)
+	err = export.Insert(tree, []export.Made{{Path: "z", Type: export.Regular}}).Walk(t.Context(), func(e *export.Entry) error {
+		if len(e.Path) > maxPath {
+			deepest = heap()
+		}
+		return nil
+	})
+	if err != nil || deepest == 0 {
+		t.Fatalf("walked to no depth: %v", err)
+	}
+	if took := int64(deepest - before); took > 32<<20 {
+		t.Errorf("a path of %d directories takes %d bytes", maxPath/2, took)
+	} else {
+		t.Logf("a path of %d directories takes %d bytes", maxPath/2, took)
 	}
 }

@@ -132,7 +132,8 @@ func (x *index) mark(parent *node, base string) error {
 
 // directory gives the directory of a clean path and makes what is missing of it.
 func (x *index) directory(dir string) (*node, error) {
-	if n := lookup(x.root, dir); n != nil && n.dir != nil {
+	// An entry may put a directory at the limit, below which nothing is.
+	if n := lookup(x.root, dir); n != nil && n.dir != nil && len(dir) < maxPath {
 		return n, nil
 	}
 	names, err := resolve(x.root, dir)

@@ -130,7 +130,7 @@ type Report struct {
 //
 // It reads what that refuses: hard links to lower layers and to later entries, a
 // whiteout beside a new entry of its name (which hides only what is below), GNU
-// sparse and contiguous files, long paths.
+// sparse and contiguous files, paths over 4,096 bytes, up to 8 KiB.
 func Open(ctx context.Context, layers []Layer, o Options) (*Tree, error) {
 	q, sp := newQuota(o), newSpool(o.SpoolDir)
 	indexes, err := indexAll(ctx, layers, o.Workers, q, sp)

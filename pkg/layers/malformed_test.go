@@ -15,7 +15,7 @@ import (
 
 // TestRefusedLayers is what no tree is made of, and what the error says.
 func TestRefusedLayers(t *testing.T) {
-	long := strings.Repeat("d/", maxPath/2+1)
+	long, half := strings.Repeat("d/", maxPath/2+1), strings.Repeat("d", maxPath/2)
 	for _, c := range []struct {
 		name   string
 		layers []layer
@@ -34,7 +34,8 @@ func TestRefusedLayers(t *testing.T) {
 		{"a path below a file", []layer{{file("a", "1"), file("a/b", "2")}}, `adding "a/b": "a" is a regular file, not a directory`},
 		{"a path below a symlink to a file", []layer{{file("a", "1"), symlink("s", "a"), file("s/b", "2")}}, `adding "s/b": "a" is a regular file, not a directory`},
 		{"symlinks in a circle", []layer{{symlink("a", "b"), symlink("b", "a"), file("a/x", "")}}, `over 255 symlinks`},
-		{"a path over the limit", []layer{{file(long+"f", "")}}, `over the limit of 65536 bytes for a path`},
+		{"a path over the limit", []layer{{file(long+"f", "")}}, `over the limit of 8192 bytes for a path`},
+		{"a path over the limit, by and by", []layer{{dir(half, 0o755), dir(half+"/"+half, 0o755), file(half+"/"+half+"/f", "")}}, `over the limit of 8192 bytes for a path`},
 		{"an owner of -1", []layer{{gnu(file("a", "").own(-1, 0))}}, `adding "a": owner -1:0 is out of range`},
 		{"an owner of 2^32-1", []layer{{file("a", "").own(0, 1<<32-1)}}, `owner 0:4294967295 is out of range`},
 		{"a device of 2^32", []layer{{gnu(device("a", 1<<32, 0))}}, `device number 4294967296:0 is out of range`},

@@ -11,10 +11,11 @@ const (
 	// maxSymlinks is how many symlinks containerd follows in one path
 	// (continuity's fs.RootPath).
 	maxSymlinks = 255
-	// maxPath bounds a path after all symlinks. Linux takes 4,096 bytes in one
-	// call, and deeper trees by descending; a tar's names may be 1 MiB long, and
-	// a directory for each second byte of one is a tree that nobody meant.
-	maxPath = 64 << 10
+	// maxPath bounds a directory's path after all symlinks. Linux takes 4,096
+	// bytes in one call, and so does containerd; a tar's names may be 1 MiB long.
+	// A walk keeps the path of each directory above it, so that a directory for
+	// each second byte takes memory by the square of this.
+	maxPath = 8 << 10
 )
 
 var errNotDirectory = errors.New("not a directory")

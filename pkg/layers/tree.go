@@ -48,19 +48,22 @@ func (t *Tree) Walk(ctx context.Context, visit func(*export.Entry) error) error 
 	return t.walkBelow(ctx, t.root, "", visit)
 }
 
-func (t *Tree) walkBelow(ctx context.Context, dir *node, prefix string, visit func(*export.Entry) error) error {
+func (t *Tree) walkBelow(ctx context.Context, dir *node, above string, visit func(*export.Entry) error) error {
 	for _, n := range dir.dir.sorted() {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		path := prefix + n.name
+		path := n.name
+		if above != "" {
+			path = above + "/" + n.name // a prefix that ends in "/" would be kept beside it
+		}
 		err := visit(t.entry(n, path))
 		if n.dir != nil {
 			if errors.Is(err, fs.SkipDir) {
 				continue
 			}
 			if err == nil {
-				err = t.walkBelow(ctx, n, path+"/", visit)
+				err = t.walkBelow(ctx, n, path, visit)
 			}
 		}
 		if err != nil {
