@@ -56,7 +56,8 @@ type Options struct {
 	// sparse files included; 0 is DefaultMaxBytes.
 	MaxBytes int64
 	// MaxMetadata bounds the bytes of names, targets and xattrs of all layers
-	// together; 0 is DefaultMetadataPerEntry for each of MaxEntries.
+	// together, and of the paths of hard links; 0 is DefaultMetadataPerEntry for
+	// each of MaxEntries.
 	MaxMetadata int64
 }
 

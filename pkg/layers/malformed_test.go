@@ -165,19 +165,26 @@ func TestLimits(t *testing.T) {
 	for i := range 100 {
 		many = append(many, file(fmt.Sprint("dir/", i), strings.Repeat("x", 1000)).xattr("user.a", strings.Repeat("y", 150)))
 	}
+	// A hundred files with two names each, below a long path that is said once.
+	far := layer{dir(strings.Repeat("d", 1000), 0o755), symlink("s", strings.Repeat("d", 1000))}
+	for i := range 100 {
+		far = append(far, file(fmt.Sprint("s/f", i), ""), link(fmt.Sprint("s/g", i), fmt.Sprint("s/f", i)))
+	}
 	for _, c := range []struct {
 		name    string
+		layer   layer
 		options Options
 		want    string // empty where it is not over the limit
 	}{
-		{"entries", Options{MaxEntries: 100, MaxMetadata: 1 << 20}, "over the limit of 100 entries"},
-		{"just enough entries", Options{MaxEntries: 101, MaxMetadata: 1 << 20}, ""},
-		{"bytes", Options{MaxBytes: 100_000}, "over the limit of 100000 inflated bytes"},
-		{"metadata by entries", Options{MaxEntries: 110}, "over the limit of 14080 bytes of names, targets and xattrs"},
-		{"metadata", Options{MaxMetadata: 10_000}, "over the limit of 10000 bytes of names, targets and xattrs"},
+		{"entries", many, Options{MaxEntries: 100, MaxMetadata: 1 << 20}, "over the limit of 100 entries"},
+		{"just enough entries", many, Options{MaxEntries: 101, MaxMetadata: 1 << 20}, ""},
+		{"bytes", many, Options{MaxBytes: 100_000}, "over the limit of 100000 inflated bytes"},
+		{"metadata by entries", many, Options{MaxEntries: 110}, "over the limit of 14080 bytes of names, targets and xattrs"},
+		{"metadata", many, Options{MaxMetadata: 10_000}, "over the limit of 10000 bytes of names, targets and xattrs"},
+		{"metadata of hard links", far, Options{MaxMetadata: 100_000}, "over the limit of 100000 bytes of names, targets and xattrs"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := openImage(t, c.options, many.tar())
+			_, err := openImage(t, c.options, c.layer.tar())
 			if c.want == "" && err == nil {
 				return
 			}

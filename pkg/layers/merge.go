@@ -36,6 +36,9 @@ func mergeAll(ctx context.Context, indexes []*index) (*node, error) {
 	}
 	numbers := uint32(0)
 	countNames(root, &numbers)
+	if err := chargeLinks(root, 0, indexes[0].quota); err != nil {
+		return nil, fmt.Errorf("counting the paths of hard links: %w", err)
+	}
 	return root, nil
 }
 
@@ -157,4 +160,20 @@ func countNames(dir *node, numbers *uint32) {
 			i.dropACLs()
 		}
 	})
+}
+
+// chargeLinks charges the paths of all that has several names: an export keeps
+// one path of each, and a short symlink puts any number of them far down.
+func chargeLinks(dir *node, above int, q *quota) (err error) {
+	dir.dir.unsorted(func(n *node) {
+		length := above + len(n.name)
+		switch {
+		case err != nil:
+		case n.dir != nil:
+			err = chargeLinks(n, length+1, q)
+		case n.inode.names > 1:
+			err = q.addMetadata(length)
+		}
+	})
+	return err
 }
