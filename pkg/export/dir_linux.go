@@ -57,12 +57,15 @@ func NewDir(root *os.File, o DirOptions) (*Dir, error) {
 	if err != nil {
 		return nil, errors.Join(err, unix.Close(fd))
 	}
-	// An error means that it has none, or that its filesystem has no such thing.
 	_, err = unix.Fgetxattr(fd, defaultACL, nil)
+	inherits := err == nil
+	if !inherits && !errors.Is(err, unix.ENODATA) && !errors.Is(err, unix.ENOTSUP) {
+		return nil, errors.Join(fmt.Errorf("reading xattr %q of the output: %w", defaultACL, err), unix.Close(fd))
+	}
 	return &Dir{
 		dirs:     newDirCache(fd),
 		options:  o,
-		inherits: err == nil,
+		inherits: inherits,
 		firsts:   make(map[LinkKey]*dirEntry),
 		skipped:  make(map[string]int64),
 		buf:      make([]byte, smallFile),

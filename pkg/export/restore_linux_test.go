@@ -69,6 +69,9 @@ func TestUserXattrsOfReadOnlyFiles(t *testing.T) {
 		_, err := export.Write(t.Context(), exporttest.New(file, dir), sink)
 		return err
 	}))
+	if sink.Skipped()["xattr "+attr.Name] > 0 {
+		t.Skip("SKIPPED: the filesystem of the temporary directory has no user attributes: set TMPDIR")
+	}
 	for name, mode := range map[string]os.FileMode{"f": 0o444, "d": 0o555} {
 		info, err := os.Stat(filepath.Join(into, name))
 		must(t, err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -31,6 +32,7 @@ var errGone = errors.New("it has gone away")
 type daemon struct {
 	address string
 	client  *containerd.Client
+	dialled atomic.Int64 // how often the client connected
 }
 
 // dial connects to the daemon that listens at address and waits for its first
@@ -39,15 +41,24 @@ func dial(ctx context.Context, address string) (*daemon, error) {
 	if err := knock(ctx, address); err != nil {
 		return nil, &SocketError{Address: address, Err: unanswered(ctx, err)}
 	}
-	client, err := containerd.New(address, containerd.WithExtraDialOpts([]grpc.DialOption{grpc.WithContextDialer(dialWhole)}))
+	d := &daemon{address: address}
+	var err error
+	d.client, err = containerd.New(address, containerd.WithExtraDialOpts([]grpc.DialOption{grpc.WithContextDialer(d.connect)}))
 	if err != nil {
 		return nil, &SocketError{Address: address, Err: err}
 	}
-	d := &daemon{address, client}
 	if err := d.ask(ctx); err != nil {
-		return nil, errors.Join(&SocketError{Address: address, Err: unanswered(ctx, err)}, client.Close())
+		return nil, errors.Join(&SocketError{Address: address, Err: unanswered(ctx, err)}, d.client.Close())
 	}
 	return d, nil
+}
+
+func (d *daemon) connect(ctx context.Context, address string) (net.Conn, error) {
+	conn, err := dialWhole(ctx, address)
+	if err == nil {
+		d.dialled.Add(1)
+	}
+	return conn, err
 }
 
 // ask makes sure that the daemon answers in time.
@@ -102,9 +113,10 @@ func (d *daemon) blobs() (content.Provider, bool, error) {
 	return d.client.ContentStore(), false, nil
 }
 
-// answers knocks first: the client waits for a socket that is not there.
+// answers knocks first: the client waits for a socket that is not there. A daemon
+// that had to be connected to again went away meanwhile.
 func (d *daemon) answers(ctx context.Context) bool {
-	return knock(ctx, d.address) == nil && d.ask(ctx) == nil
+	return knock(ctx, d.address) == nil && d.ask(ctx) == nil && d.dialled.Load() == 1
 }
 
 func (d *daemon) close() error { return d.client.Close() }

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -43,10 +44,15 @@ func oursToPause(ctx context.Context, sess *session, id string) (bool, error) {
 		if err != nil || len(found) > 0 {
 			return err == nil, err
 		}
-		// Those that had paused it may have resumed it meanwhile.
+		// Those that had paused it may have resumed it meanwhile, and others have
+		// paused it again.
 		after, err := taskStatus(ctx, sess, id)
-		if err != nil || isPaused(after) {
+		if err != nil {
 			return false, err
+		}
+		if isPaused(after) {
+			found, err := leasesWith(ctx, sess, id, labelPaused)
+			return len(found) > 0, err
 		}
 	}
 }
@@ -83,30 +89,48 @@ func resumingLease(run, id string) leases.Lease {
 	return lease
 }
 
-// letGo makes that lease, and resumes the task unless other runs want it paused.
+// letGo makes that lease, and resumes the task unless other runs want it paused,
+// also where the store's disk is full, so that no lease can be made.
 func letGo(ctx context.Context, sess *session, lease leases.Lease) error {
 	ctx, cancel := context.WithTimeout(ctx, undoTimeout) // see mayResume
 	defer cancel()
-	err := createLease(ctx, sess, lease, openingLife)
-	if err != nil && !errdefs.IsAlreadyExists(err) {
-		return err
+	made := createLease(ctx, sess, lease, openingLife)
+	if errdefs.IsAlreadyExists(made) {
+		made = nil
 	}
-	id := lease.Labels[labelResuming]
-	wanted, err := wantedPaused(ctx, sess, id)
-	if err != nil || wanted {
-		return err
+	wanted, err := wantedPaused(ctx, sess, lease)
+	if err == nil && !wanted {
+		err = resume(ctx, sess, lease.Labels[labelResuming])
 	}
-	return resume(ctx, sess, id)
+	return errors.Join(made, err)
 }
 
-// wantedPaused says whether a run that goes on wants a container's task paused. One
-// in another pid namespace may go on.
-func wantedPaused(ctx context.Context, sess *session, id string) (bool, error) {
-	found, err := leasesWith(ctx, sess, id, labelPaused, labelResuming)
+// forget deletes the leases by which a run held a task still, also one that a
+// hand-over has left, and then the one that says that it does not any more.
+func forget(ctx context.Context, sess *session, resuming leases.Lease, now bool) error {
+	found, err := leasesWith(ctx, sess, resuming.Labels[labelResuming], labelPaused)
+	if err != nil {
+		return err
+	}
+	for _, lease := range found {
+		if lease.Labels[LabelRun] != resuming.Labels[LabelRun] {
+			continue
+		}
+		if err := unlease(ctx, sess, lease, now); err != nil {
+			return err
+		}
+	}
+	return unlease(ctx, sess, resuming, false)
+}
+
+// wantedPaused says whether another run than the one that is resuming, one that
+// goes on, wants its container's task paused. One in another pid namespace may go on.
+func wantedPaused(ctx context.Context, sess *session, resuming leases.Lease) (bool, error) {
+	found, err := leasesWith(ctx, sess, resuming.Labels[labelResuming], labelPaused, labelResuming)
 	if err != nil {
 		return false, err
 	}
-	ending := make(map[string]bool)
+	ending := map[string]bool{resuming.Labels[LabelRun]: true}
 	for _, lease := range found {
 		if lease.Labels[labelResuming] != "" {
 			ending[lease.Labels[LabelRun]] = true

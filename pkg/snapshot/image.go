@@ -99,14 +99,14 @@ func choose(ctx context.Context, blobs content.Provider, name string, targets []
 		}
 		have = append(have, platforms.Format(*m.Platform))
 	}
-	if len(fit) == 0 && len(found) == 1 && odd == nil && unnamed(*found[0].Platform) {
+	if len(fit) == 0 && len(found) == 1 && len(odd) == 0 && unnamed(*found[0].Platform) {
 		fit = found
 	}
-	if len(found) == 0 && odd != nil {
-		return nil, odd
+	if len(found) == 0 && len(odd) > 0 {
+		return nil, errors.Join(odd...)
 	}
 	if len(fit) == 0 {
-		return nil, errors.Join(&PlatformError{Image: name, Want: want.text, Have: have}, odd)
+		return nil, errors.Join(&PlatformError{Image: name, Want: want.text, Have: have}, errors.Join(odd...))
 	}
 	sort.SliceStable(fit, func(i, j int) bool { return want.match.Less(*fit[i].Platform, *fit[j].Platform) })
 	return load(ctx, blobs, name, fit[0])

@@ -60,12 +60,12 @@ func list(ctx context.Context, sess *session) ([]ImageInfo, error) {
 	var all []ImageInfo
 	var odd []error
 	for _, record := range records {
-		found, err := platformsOf(ctx, sess, record, have)
-		if err != nil && ended(ctx, err) {
-			return nil, err
-		}
+		found, unread, err := platformsOf(ctx, sess, record, have)
 		if err != nil {
-			odd = append(odd, fmt.Errorf("reading image %q: %w", record.Name, err))
+			return nil, fmt.Errorf("reading image %q: %w", record.Name, err)
+		}
+		if unread != nil {
+			odd = append(odd, fmt.Errorf("reading image %q: %w", record.Name, unread))
 		}
 		all = append(all, found...)
 	}
@@ -73,27 +73,36 @@ func list(ctx context.Context, sess *session) ([]ImageInfo, error) {
 }
 
 // platformsOf describes the platforms of an image that were pulled; have are
-// the store's snapshotters.
-func platformsOf(ctx context.Context, sess *session, record images.Image, have []string) ([]ImageInfo, error) {
-	targets, odd, err := manifests(ctx, sess.client.ContentStore(), record.Target)
+// the store's snapshotters. odd says what is wrong with the image alone.
+func platformsOf(ctx context.Context, sess *session, record images.Image, have []string) (infos []ImageInfo, odd, err error) {
+	blobs := sess.client.ContentStore()
+	targets, unread, err := manifests(ctx, blobs, record.Target)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if len(targets) == 0 {
-		return nil, ignoreUnlisted(odd)
+	if len(targets) > 0 {
+		unread = nil // it matters only where nothing else is there
 	}
-	var infos []ImageInfo
-	var errs []error
 	for _, target := range targets {
-		info, err := platformOf(ctx, sess, target, have)
+		image, err := load(ctx, blobs, record.Name, target)
+		if err != nil && ended(ctx, err) {
+			return nil, nil, err
+		}
 		if err != nil {
-			errs = append(errs, ignoreUnlisted(err))
+			unread = append(unread, err)
 			continue
 		}
-		info.Name, info.Digest = record.Name, record.Target.Digest
+		info, err := infoOf(ctx, sess, image, have)
+		if err != nil {
+			return nil, nil, err
+		}
+		info.Digest = record.Target.Digest
 		infos = append(infos, info)
 	}
-	return infos, errors.Join(errs...)
+	for _, err := range unread {
+		odd = errors.Join(odd, ignoreUnlisted(err))
+	}
+	return infos, odd, nil
 }
 
 // ignoreUnlisted drops the error of a platform that was not pulled, and of an
@@ -106,18 +115,13 @@ func ignoreUnlisted(err error) error {
 	return ignoreNotFound(err)
 }
 
-// platformOf describes the image whose manifest is target.
-func platformOf(ctx context.Context, sess *session, target ispec.Descriptor, have []string) (info ImageInfo, err error) {
-	blobs := sess.client.ContentStore()
-	image, err := load(ctx, blobs, target.Digest.String(), target)
-	if err != nil {
-		return info, err
-	}
-	info.Platform = image.PlatformText()
+// infoOf says where an image's layers are.
+func infoOf(ctx context.Context, sess *session, image *Image, have []string) (info ImageInfo, err error) {
+	info.Name, info.Platform = image.Name, image.PlatformText()
 	if info.Unpacked, err = unpackedIn(ctx, sess, image, have); err != nil {
 		return info, err
 	}
-	missing, err := firstMissing(ctx, blobs, image.Layers)
+	missing, err := firstMissing(ctx, sess.client.ContentStore(), image.Layers)
 	switch {
 	case err != nil:
 		return info, err

@@ -2,7 +2,6 @@ package snapshot
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/containerd/containerd/v2/core/content"
@@ -23,14 +22,14 @@ const (
 // manifests lists the manifests below targets, each with its platform: the
 // descriptor's, else the config's. odd says what is wrong with those that cannot
 // be read, or are no image's: only where no other fits does that matter.
-func manifests(ctx context.Context, blobs content.Provider, targets ...ispec.Descriptor) (found []ispec.Descriptor, odd, err error) {
+func manifests(ctx context.Context, blobs content.Provider, targets ...ispec.Descriptor) (found []ispec.Descriptor, odd []error, err error) {
 	search := manifestSearch{blobs: blobs, left: maxManifests}
 	for _, t := range targets {
 		if err := search.below(ctx, t, maxNesting); err != nil {
 			return nil, nil, err
 		}
 	}
-	return search.found, errors.Join(search.odd...), nil
+	return search.found, search.odd, nil
 }
 
 // manifestSearch looks for manifests in indexes.

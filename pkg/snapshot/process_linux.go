@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -25,7 +26,8 @@ func processLabels() map[string]string {
 }
 
 // startTime gives when a process started, in clock ticks since boot: field 22
-// of /proc/PID/stat (proc_pid_stat(5)).
+// of /proc/PID/stat (proc_pid_stat(5)). One that has ended, but that its parent
+// has not asked for yet, is not there.
 func startTime(pid int) (string, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -36,6 +38,9 @@ func startTime(pid int) (string, error) {
 	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
 	if len(fields) < 20 {
 		return "", fmt.Errorf("parsing /proc/%d/stat: %d fields", pid, len(fields))
+	}
+	if fields[0] == "Z" || fields[0] == "X" {
+		return "", fmt.Errorf("process %d has ended: %w", pid, fs.ErrNotExist)
 	}
 	return fields[19], nil
 }

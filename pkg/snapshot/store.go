@@ -41,6 +41,7 @@ type Options struct {
 	// the store's collector may take it: MinLeaseLife at least, 24 hours where it
 	// is 0. What a process has begun that was killed while it opened a view lives
 	// for 24 hours at least. A living process has its view for as long as it wants.
+	// What holds a task still goes by Collect alone.
 	LeaseLife time.Duration
 }
 
@@ -59,7 +60,8 @@ type backend interface {
 	// blobs can be read outside of a session, too; inPlace says that they are
 	// files of this host.
 	blobs() (_ content.Provider, inPlace bool, _ error)
-	// answers says whether the daemon is there; an embedded store always is.
+	// answers says whether the daemon is there, and has been since it was connected
+	// to; an embedded store always is.
 	answers(ctx context.Context) bool
 	close() error
 }

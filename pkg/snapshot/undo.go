@@ -53,18 +53,23 @@ func (v *View) closeRoot() error {
 // half done. A daemon that went away is tried until it is back, or ctx ends. Every
 // error is an UndoError.
 func (v *View) undo(ctx context.Context, sess *session, failed bool) error {
-	for told := false; ; told = true {
+	for told, well := false, false; ; {
 		err := v.undoOnce(ctx, sess, failed)
-		if err == nil {
+		switch {
+		case err == nil:
 			return nil
-		}
-		if tookTooLong(err) && ended(ctx, err) {
+		case tookTooLong(err) && ended(ctx, err):
 			return &UndoError{Key: v.Key, Err: errNoAnswer}
-		}
-		if !unavailable(err) {
+		case !unavailable(err) || well:
 			return &UndoError{Key: v.Key, Err: err}
 		}
+		// A daemon that is well says so of a plugin in another process; one that has
+		// just come back is asked once more.
+		if well = v.store.backend.answers(ctx); well {
+			continue
+		}
 		if !told {
+			told = true
 			v.store.opts.Notify(fmt.Sprintf("waiting up to %s for %s, to remove %q there", undoTimeout, v.store.opts.Location, v.Key))
 		}
 		select {
@@ -131,8 +136,8 @@ func (r remains) remove(ctx context.Context, sess *session, now bool) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	if err := unlease(ctx, sess, r.lease, now); err != nil {
-		return err
+	if r.paused != "" {
+		return forget(ctx, sess, resuming, now)
 	}
-	return unlease(ctx, sess, resuming, false)
+	return unlease(ctx, sess, r.lease, now)
 }
