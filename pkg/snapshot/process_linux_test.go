@@ -43,6 +43,32 @@ func TestStateOf(t *testing.T) {
 	}
 }
 
+// TestStateOfAZombie judges a process that has ended and that nobody has waited for.
+func TestStateOfAZombie(t *testing.T) {
+	child := exec.Command("sleep", "1000")
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	started, err := startTime(child.Process.Pid)
+	if err != nil {
+		t.Error(err)
+	}
+	labels := processLabels()
+	labels[labelPID], labels[labelStarted] = strconv.Itoa(child.Process.Pid), started
+	if got := stateOf(labels, time.Now()); got != living {
+		t.Errorf("while it lives: state %d, want %d", got, living)
+	}
+	if err := child.Process.Kill(); err != nil {
+		t.Error(err)
+	}
+	for deadline := time.Now().Add(time.Minute); stateOf(labels, time.Now()) != dead; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it is taken for living after its end")
+		}
+	}
+	_ = child.Wait() // it was killed
+}
+
 // TestStateOfWithoutDescriptors has a process judge itself that can open nothing
 // any more.
 func TestStateOfWithoutDescriptors(t *testing.T) {
