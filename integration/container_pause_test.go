@@ -52,28 +52,27 @@ func TestContainerHeldStillByTwo(t *testing.T) {
 	before := d.Left(t, "default", "overlayfs")
 	export := invocation{args: []string{"export", "--address", d.Address, "--pause", "container:web"}}
 	gc := func() { ctrRootfs(t, "gc", "--address", d.Address) }
-	finish := func(s *stalled) { finishWhole(t, s) }
 	for name, test := range map[string]struct {
 		// early is done when the first one has begun, late when both have.
 		early, late func(first, second *stalled)
 		last        func(first, second *stalled)
 	}{
 		"the first ends first": {
-			late: func(first, _ *stalled) { finish(first) },
-			last: func(_, second *stalled) { finish(second) },
+			late: func(first, _ *stalled) { first.whole(t) },
+			last: func(_, second *stalled) { second.whole(t) },
 		},
 		"the second ends first": {
-			late: func(_, second *stalled) { finish(second) },
-			last: func(first, _ *stalled) { finish(first) },
+			late: func(_, second *stalled) { second.whole(t) },
+			last: func(first, _ *stalled) { first.whole(t) },
 		},
 		"the first is killed before": {
 			early: func(first, _ *stalled) { first.end(t, syscall.SIGKILL) },
 			late:  func(_, _ *stalled) { gc() },
-			last:  func(_, second *stalled) { finish(second) },
+			last:  func(_, second *stalled) { second.whole(t) },
 		},
 		"the second is killed": {
 			late: func(_, second *stalled) { second.end(t, syscall.SIGKILL) },
-			last: func(first, _ *stalled) { finish(first); gc() },
+			last: func(first, _ *stalled) { first.whole(t); gc() },
 		},
 		"both are killed": {
 			late: func(first, second *stalled) { first.end(t, syscall.SIGKILL); second.end(t, syscall.SIGKILL) },
@@ -100,16 +99,6 @@ func TestContainerHeldStillByTwo(t *testing.T) {
 			}
 		})
 	}
-}
-
-func finishWhole(t *testing.T, s *stalled) {
-	t.Helper()
-	output, status := s.rest(t)
-	if status != 0 {
-		t.Errorf("exit status %d\n%s", status, s.stderr)
-		return
-	}
-	readTar(t, output)
 }
 
 // TestContainerHeldStillByMany begins and ends many exports of one container, that

@@ -133,11 +133,7 @@ func TestContainerEndsMeanwhile(t *testing.T) {
 	if m, err := daemon.Mounts("self"); err != nil || contains(m, taskRoot(d, "web")) {
 		t.Errorf("the export keeps the task's root mounted (%v)", err)
 	}
-	output, status := s.rest(t)
-	if status != 0 {
-		t.Errorf("exit status %d\n%s", status, s.stderr)
-	}
-	if l := readTar(t, output); !strings.Contains(l.String(), `"third" file`) {
+	if l := s.whole(t); !strings.Contains(l.String(), `"third" file`) {
 		t.Errorf("it wrote:\n%s", l)
 	}
 }
@@ -155,6 +151,16 @@ func contains(all []string, one string) bool {
 func (s *stalled) rest(t *testing.T) (output []byte, status int) {
 	t.Helper()
 	return s.end(t, syscall.SIGCONT)
+}
+
+// whole reads on to the end of an export that must succeed, and gives what it wrote.
+func (s *stalled) whole(t *testing.T) listing.Listing {
+	t.Helper()
+	output, status := s.rest(t)
+	if status != 0 {
+		t.Errorf("exit status %d\n%s", status, s.stderr)
+	}
+	return readTar(t, output)
 }
 
 // TestContainerHeldStill interrupts and kills an export that holds a container

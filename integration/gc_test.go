@@ -34,11 +34,7 @@ func TestGC(t *testing.T) {
 	if got := before.Since(now); got != "" {
 		t.Errorf("gc took what is not its own:\n%s", got)
 	}
-	output, status := living.rest(t)
-	if status != 0 {
-		t.Errorf("the living export: exit status %d\n%s", status, living.stderr)
-	}
-	readTar(t, output)
+	living.whole(t)
 	checkSaid(t, ctrRootfs(t, "gc", "--address", d.Address), "removed what 0 crashed runs left")
 	if got := d.Left(t, "default", "overlayfs").Since(before); got != "" {
 		t.Errorf("in the end there is:\n%s", got)

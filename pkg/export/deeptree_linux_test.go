@@ -67,10 +67,7 @@ func exportWithFewDescriptors(t *testing.T, dir, into string) {
 	if err != nil || report.Directories != 200 || report.RegularFiles != 400 {
 		t.Fatalf("%+v, %v", report, err)
 	}
-	root, err := os.Open(into)
-	must(t, err)
-	sink, err := export.NewDir(root, export.DirOptions{NoSameOwner: true})
-	must(t, err)
+	sink := dirSink(t, into, export.DirOptions{NoSameOwner: true})
 	if report, err = export.Write(t.Context(), tree, sink); err != nil || report.RegularFiles != 400 {
 		t.Fatalf("as a directory: %+v, %v", report, err)
 	}

@@ -57,17 +57,14 @@ func TestTarIsUnpackedByGNUTar(t *testing.T) {
 func TestDirIsTheSameTree(t *testing.T) {
 	needRoot(t)
 	dir, into := torture(t), t.TempDir()
-	root, err := os.Open(into)
-	must(t, err)
-	sink, err := export.NewDir(root, export.DirOptions{})
-	must(t, err)
-	_, err = export.Write(t.Context(), dirTree(t, dir), sink)
+	sink := dirSink(t, into, export.DirOptions{})
+	_, err := export.Write(t.Context(), dirTree(t, dir), sink)
 	must(t, err)
 	compareManifests(t, manifest(t, into), manifest(t, dir))
 	if len(sink.Skipped()) > 0 {
 		t.Errorf("skipped %v", sink.Skipped())
 	}
-	root, err = os.Open(into)
+	root, err := os.Open(into)
 	must(t, err)
 	if _, err := export.NewDir(root, export.DirOptions{}); err == nil || !strings.Contains(err.Error(), "not empty") {
 		t.Errorf("a full directory: %v", err)
@@ -76,10 +73,7 @@ func TestDirIsTheSameTree(t *testing.T) {
 
 func TestFailedDirIsRemoved(t *testing.T) {
 	into := t.TempDir()
-	root, err := os.Open(into)
-	must(t, err)
-	sink, err := export.NewDir(root, export.DirOptions{NoSameOwner: true})
-	must(t, err)
+	sink := dirSink(t, into, export.DirOptions{NoSameOwner: true})
 	entries := []*export.Entry{exporttest.Link("a-out", "/etc"), wrongSize(9, "short")}
 	path := "d"
 	for range 60 {
@@ -101,13 +95,10 @@ func TestFailedDirIsRemoved(t *testing.T) {
 // would stand beside a directory that nobody can remove any more.
 func TestDirStaysWhereClosingFails(t *testing.T) {
 	into := t.TempDir()
-	root, err := os.Open(into)
-	must(t, err)
-	sink, err := export.NewDir(root, export.DirOptions{NoSameOwner: true})
-	must(t, err)
+	sink := dirSink(t, into, export.DirOptions{NoSameOwner: true})
 	tree := exporttest.New(exporttest.Dir("a"), exporttest.File("a/f", "x"), exporttest.Dir("b"), exporttest.File("b/g", "y"), exporttest.File("c", ""))
 	closed := 0
-	_, err = export.Write(t.Context(), tree, closesBehind{sink, func() {
+	_, err := export.Write(t.Context(), tree, closesBehind{sink, func() {
 		for _, fd := range openBelow(t, into) {
 			must(t, unix.Close(fd))
 			closed++
