@@ -79,7 +79,8 @@ func (b *bench) mountView(ctx context.Context, name, chain string) (variables []
 	if !found {
 		return nil, nil, fmt.Errorf("mounting a view of %s: containerd says %q, want an overlay", name, line)
 	}
-	variables = []string{"NAME=" + name, "REF=localhost/bench:" + name, "MOUNTED=" + mounted, "FRESH=" + fresh, "OPTIONS=" + options}
+	variables = []string{"NAME=" + name, "REF=localhost/bench:" + name, "MOUNTED=" + mounted, "FRESH=" + fresh,
+		"OPTIONS=" + options, "LAYERS=" + layers(options)}
 	if _, err := b.must(ctx, "mount -t overlay -o $OPTIONS overlay $MOUNTED", variables...); err != nil {
 		return nil, nil, err
 	}
@@ -89,6 +90,16 @@ func (b *bench) mountView(ctx context.Context, name, chain string) (variables []
 			b.lack("unmounting the view of "+name, err)
 		}
 	}, nil
+}
+
+// layers gives the directories that an overlay's options name, with spaces between.
+func layers(options string) string {
+	for option := range strings.SplitSeq(options, ",") {
+		if dirs, found := strings.CutPrefix(option, "lowerdir="); found {
+			return strings.ReplaceAll(dirs, ":", " ")
+		}
+	}
+	return ""
 }
 
 // loadInto gives the image to a program that has a store of its own, once.

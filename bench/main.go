@@ -119,6 +119,10 @@ func (b *bench) findPrograms() error {
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("building writediff: %w\n%s", err, out)
 	}
+	floor := filepath.Join(b.scratch, "bin", "floor")
+	if out, err := exec.Command("gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", floor, filepath.Join(b.top, "bench", "floor", "floor.c")).CombinedOutput(); err != nil {
+		return fmt.Errorf("building floor: %w\n%s", err, out)
+	}
 	// Debian's docker and podman, unpacked and not installed, see peers/fetch.
 	out, err := exec.Command(filepath.Join(b.top, "bench", "peers", "fetch")).CombinedOutput()
 	if err != nil {

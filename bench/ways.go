@@ -2,8 +2,9 @@ package main
 
 // way is one way to get an image's root filesystem, as a line of shell over
 // these variables: REF the image's name, OUT the output, WHOLE the finished tar,
-// MOUNTED a mounted view, OPTIONS that view's mount options, FRESH an empty
-// folder, ARCHIVE the image's archive, LAYOUT its OCI layout.
+// MOUNTED a mounted view, OPTIONS that view's mount options, LAYERS the directories
+// that it is merged of, FRESH an empty folder, ARCHIVE the image's archive, LAYOUT
+// its OCI layout.
 type way struct {
 	name   string
 	script string
@@ -29,6 +30,7 @@ var groups = []group{
 	{"to a file on tmpfs", []way{
 		{name: "ctr-rootfs", script: export + `-o $OUT $REF`, tar: true},
 		{name: "cp of the finished tar", script: `cp $WHOLE $OUT`, tar: true},
+		{name: "its system calls and nothing else, in C", script: `floor $OUT $LAYERS`, needs: "floor"},
 		{name: "GNU tar, on a view mounted before", script: `tar --numeric-owner -C $MOUNTED -cf $OUT .`, needs: "tar", tar: true},
 		{name: "mount, GNU tar, unmount", script: `mount -t overlay -o $OPTIONS overlay $FRESH; tar --numeric-owner -C $FRESH -cf $OUT .; umount $FRESH`, needs: "tar", tar: true},
 		{name: "bsdtar, on a view mounted before", script: `bsdtar --numeric-owner -C $MOUNTED -cf $OUT .`, needs: "bsdtar", tar: true},
