@@ -11,8 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
 )
 
 // archiveOf is an OCI archive of several images, each under a name of its own.

@@ -7,8 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
 )
 
 // minimal is a config.json that starts the probe: its white space, its unknown

@@ -10,11 +10,12 @@ import (
 	"testing"
 	"time"
 
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
 	"github.com/ctr-rootfs/ctr-rootfs/integration/daemon"
 	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
 	"github.com/ctr-rootfs/ctr-rootfs/integration/listing"
 	"github.com/ctr-rootfs/ctr-rootfs/integration/tools"
-	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // churnName is an image whose program does what containers do to their roots.

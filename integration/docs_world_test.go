@@ -13,10 +13,11 @@ import (
 	"testing"
 	"time"
 
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
 	"github.com/ctr-rootfs/ctr-rootfs/integration/daemon"
 	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
 	"github.com/ctr-rootfs/ctr-rootfs/integration/tools"
-	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // The names that the pages use. A registry on loopback has docsImage for two

@@ -9,9 +9,10 @@ import (
 	"testing"
 	"time"
 
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
 	"github.com/ctr-rootfs/ctr-rootfs/integration/daemon"
 	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
-	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // Exit statuses of the command line's contract.

@@ -8,8 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ctr-rootfs/ctr-rootfs/integration/daemon"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/ctr-rootfs/ctr-rootfs/integration/daemon"
 )
 
 // onNode rewrites manifests for a node whose daemon has its folder elsewhere.

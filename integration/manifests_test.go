@@ -8,13 +8,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ctr-rootfs/ctr-rootfs/integration/tools"
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/ctr-rootfs/ctr-rootfs/integration/tools"
 )
 
 // manifests are those of deploy/kubernetes that can be applied as they are,

@@ -14,9 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/opencontainers/go-digest"
+
 	"github.com/ctr-rootfs/ctr-rootfs/integration/daemon"
 	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
-	"github.com/opencontainers/go-digest"
 )
 
 // faulty stands before a registry and spoils its answers.

@@ -26,9 +26,10 @@ import (
 	"testing"
 	"time"
 
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
 	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
 	"github.com/ctr-rootfs/ctr-rootfs/integration/tools"
-	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // The user of a registry that wants one. The password has a colon, which

@@ -9,9 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
 	"github.com/ctr-rootfs/ctr-rootfs/integration/daemon"
 	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
-	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // marked is an image that holds one file of a name, for a platform of Linux.

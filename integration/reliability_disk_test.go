@@ -10,9 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ctr-rootfs/ctr-rootfs/integration/daemon"
 	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
-	"golang.org/x/sys/unix"
 )
 
 // smallDisk mounts a filesystem of some MiB, and takes it off with the test.

@@ -6,8 +6,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/ctr-rootfs/ctr-rootfs/integration/daemon"
 	"golang.org/x/sys/unix"
+
+	"github.com/ctr-rootfs/ctr-rootfs/integration/daemon"
 )
 
 // TestDiskThatCannotBeRead has a layer of a view on a disk that ends before its

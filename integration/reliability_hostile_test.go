@@ -12,10 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
-	"github.com/ctr-rootfs/ctr-rootfs/integration/listing"
 	"github.com/opencontainers/go-digest"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
+	"github.com/ctr-rootfs/ctr-rootfs/integration/listing"
 )
 
 // secret is in a file of the host that hostile images reach for.

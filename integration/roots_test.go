@@ -7,8 +7,9 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/ctr-rootfs/ctr-rootfs/integration/listing"
 	"golang.org/x/sys/unix"
+
+	"github.com/ctr-rootfs/ctr-rootfs/integration/listing"
 )
 
 // TestRootsOfMachines makes the filesystems of docs/roots.md, mounts each and

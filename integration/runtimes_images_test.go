@@ -5,9 +5,10 @@ import (
 	"path/filepath"
 	"testing"
 
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
 	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
 	"github.com/ctr-rootfs/ctr-rootfs/integration/tools"
-	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // exitAtOnce has a binary with the race detector end without the second that

@@ -7,10 +7,11 @@ import (
 	"strings"
 	"testing"
 
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
 	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
 	"github.com/ctr-rootfs/ctr-rootfs/integration/internal/ociruntime"
 	"github.com/ctr-rootfs/ctr-rootfs/integration/internal/probe"
-	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // Capability sets as /proc/self/status shows them (capabilities(7)).

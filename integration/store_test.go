@@ -6,9 +6,10 @@ import (
 	"path/filepath"
 	"testing"
 
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
 	"github.com/ctr-rootfs/ctr-rootfs/integration/daemon"
 	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
-	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // TestEveryFormOfAnImage exports one image from a daemon and from each kind of

@@ -7,9 +7,10 @@ import (
 	"io/fs"
 	"os"
 
+	rspec "github.com/opencontainers/runtime-spec/specs-go"
+
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
-	rspec "github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // document gives config.json, as text and as what it says.

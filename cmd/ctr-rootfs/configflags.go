@@ -6,10 +6,11 @@ import (
 	"os"
 	"strings"
 
-	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
-	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/spf13/pflag"
+
+	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
 )
 
 // configFlags say what config.json holds; bundle and spec have them.

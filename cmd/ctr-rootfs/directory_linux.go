@@ -6,9 +6,10 @@ import (
 	"io/fs"
 	"os"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
-	"golang.org/x/sys/unix"
 )
 
 // openDirectory makes DIR, or takes an empty one. A failed export removes

@@ -3,8 +3,9 @@ package main
 import (
 	"context"
 
-	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 	"github.com/spf13/cobra"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 )
 
 func newExport(s streams, store *storeFlags) *cobra.Command {

@@ -4,8 +4,9 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 	"github.com/spf13/cobra"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
 
 func newGC(s streams, store *storeFlags) *cobra.Command {

@@ -4,9 +4,10 @@ import (
 	"bufio"
 	"context"
 
+	"github.com/spf13/cobra"
+
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
-	"github.com/spf13/cobra"
 )
 
 func newLs(s streams, store *storeFlags) *cobra.Command {

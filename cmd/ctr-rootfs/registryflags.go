@@ -7,11 +7,12 @@ import (
 	"os"
 	"strings"
 
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
-	"github.com/spf13/pflag"
-	"golang.org/x/term"
 )
 
 // registryFlags say how registries are reached; every verb has them.

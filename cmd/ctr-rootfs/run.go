@@ -10,10 +10,10 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/spf13/cobra"
+
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/progress"
-	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
-	"github.com/spf13/cobra"
 )
 
 // streams are the standard streams: stdout carries data only.
@@ -130,12 +130,4 @@ func noArguments(cmd *cobra.Command, args []string) error {
 func isUsage(err error) bool {
 	var u usageError
 	return errors.As(err, &u) || errors.Is(err, files.ErrTerminal) || strings.HasPrefix(err.Error(), "unknown command")
-}
-
-// writingStdout is an error of stdout, told without a path that says nothing.
-func writingStdout(err error) error {
-	if err != nil {
-		return fmt.Errorf("writing standard output: %w", hostfile.WithoutPath(err))
-	}
-	return nil
 }

@@ -3,8 +3,9 @@ package main
 import (
 	"context"
 
-	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/spf13/cobra"
+
+	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 )
 
 func newSpec(s streams, store *storeFlags) *cobra.Command {

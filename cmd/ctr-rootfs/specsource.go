@@ -3,8 +3,9 @@ package main
 import (
 	"fmt"
 
-	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
 )
 
 // The values of --spec.

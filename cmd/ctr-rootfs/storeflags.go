@@ -8,8 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 	"github.com/spf13/pflag"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
 
 // storeFlags say where images are found; every verb has them.

@@ -7,9 +7,10 @@ import (
 	"os"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
-	"github.com/spf13/pflag"
 )
 
 // treeFlags say what of the image's tree is shown. export, bundle and ls have all

@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 )
 
 // version and commit are set at build time (make build); a binary from "go
@@ -31,13 +33,13 @@ func newVersion(s streams) *cobra.Command {
 		Example: `  ctr-rootfs version
   ctr-rootfs version --json`,
 		Args: noArguments,
-		RunE: func(*cobra.Command, []string) error {
-			info := ownInfo()
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			info, out := ownInfo(), files.Stdout(cmd.Context(), s.out)
 			if asJSON {
-				return writingStdout(json.NewEncoder(s.out).Encode(info))
+				return json.NewEncoder(out).Encode(info)
 			}
-			_, err := fmt.Fprintf(s.out, "%s %s %s %s\n", info.Name, info.Version, info.Go, info.Platform)
-			return writingStdout(err)
+			_, err := fmt.Fprintf(out, "%s %s %s %s\n", info.Name, info.Version, info.Go, info.Platform)
+			return err
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object, with the commit")

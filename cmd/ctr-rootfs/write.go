@@ -4,9 +4,10 @@ import (
 	"context"
 	"io"
 
+	"github.com/spf13/pflag"
+
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
-	"github.com/spf13/pflag"
 )
 
 // outputFlags say where and in which form the data is written.

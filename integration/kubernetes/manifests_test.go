@@ -8,8 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
 )
 
 const (

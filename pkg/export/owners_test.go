@@ -5,9 +5,10 @@ import (
 	"strings"
 	"testing"
 
+	rspec "github.com/opencontainers/runtime-spec/specs-go"
+
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export/exporttest"
-	rspec "github.com/opencontainers/runtime-spec/specs-go"
 )
 
 var (

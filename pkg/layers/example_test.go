@@ -7,10 +7,11 @@ import (
 	"fmt"
 	"log"
 
-	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
-	"github.com/ctr-rootfs/ctr-rootfs/pkg/layers"
 	"github.com/opencontainers/go-digest"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/layers"
 )
 
 // Blobs may come from anywhere: here the second layer takes a file of the first

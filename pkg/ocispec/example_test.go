@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"log"
 
-	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
 )
 
 // An image config becomes a config.json. The image names its user, so the

@@ -12,12 +12,13 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
-	"github.com/ctr-rootfs/ctr-rootfs/pkg/layers"
-	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/layers"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
 
 // An archive's layers are read without a store, a mount or privilege.

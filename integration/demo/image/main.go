@@ -9,8 +9,9 @@ import (
 	"os"
 	"time"
 
-	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
 )
 
 // capNetBindService is CAP_NET_BIND_SERVICE of linux/capability.h as a set.

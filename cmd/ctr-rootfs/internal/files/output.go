@@ -11,8 +11,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"golang.org/x/term"
+
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 )
 
 // Output is where data goes. Finish gives a file its name, once everything is

@@ -5,9 +5,10 @@ import (
 	"io"
 	"time"
 
-	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
 
 // barEvery is how often a bar is drawn: smooth, and nothing to a terminal.

@@ -8,8 +8,9 @@ import (
 	"os"
 	"sync"
 
-	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 	"golang.org/x/term"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
 
 // Reporter tells a person, or a program, on stderr how far the work is. One

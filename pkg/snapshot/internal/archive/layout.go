@@ -11,8 +11,9 @@ import (
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/errdefs"
-	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 )
 
 // Layout is an OCI layout (image-spec, image-layout.md): a directory that holds
