@@ -30,7 +30,7 @@ var groups = []group{
 	{"to a file on tmpfs", []way{
 		{name: "ctr-rootfs", script: export + `-o $OUT $REF`, tar: true},
 		{name: "cp of the finished tar", script: `cp $WHOLE $OUT`, tar: true},
-		{name: "its system calls and nothing else, in C", script: `floor $OUT $LAYERS`, needs: "floor"},
+		{name: "the floor: an export's system calls alone, in C", script: `floor $OUT $LAYERS`, needs: "floor"},
 		{name: "GNU tar, on a view mounted before", script: `tar --numeric-owner -C $MOUNTED -cf $OUT .`, needs: "tar", tar: true},
 		{name: "mount, GNU tar, unmount", script: `mount -t overlay -o $OPTIONS overlay $FRESH; tar --numeric-owner -C $FRESH -cf $OUT .; umount $FRESH`, needs: "tar", tar: true},
 		{name: "bsdtar, on a view mounted before", script: `bsdtar --numeric-owner -C $MOUNTED -cf $OUT .`, needs: "bsdtar", tar: true},

@@ -19,7 +19,7 @@ func onNode(text []byte, d *daemon.Daemon, exports string) []byte {
 		"/run/containerd/containerd.sock", d.Address,
 		"/run/containerd", d.Dir,
 		"/var/lib/containerd", filepath.Join(d.Dir, "root"),
-		"/var/lib/ctr-rootfs/exports", exports,
+		"/var/lib/ctr-rootfs-exports", exports,
 	).Replace(string(text)))
 }
 

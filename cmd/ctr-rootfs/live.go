@@ -13,7 +13,7 @@ type liveFlags struct {
 
 func newPauseFlag(flags *pflag.FlagSet) *liveFlags {
 	f := &liveFlags{}
-	flags.BoolVar(&f.pause, "pause", false, "hold the container still while it is read")
+	flags.BoolVar(&f.pause, "pause", false, "hold the container still while it is read; after a SIGKILL it stays so until gc")
 	return f
 }
 

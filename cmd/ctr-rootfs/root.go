@@ -1,6 +1,15 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// usageInOurWords makes cobra's usage text one of verbs, 80 columns wide.
+var usageInOurWords = strings.NewReplacer(
+	"[command]", "VERB", "Available Commands:", "Verbs:", "about a command", "about a verb",
+	".FlagUsages ", ".FlagUsagesWrapped 80 ")
 
 // newRoot builds the command line: a verb is a file of its own.
 func newRoot(s streams) *cobra.Command {
@@ -26,6 +35,7 @@ runs is read as it is, and never written to.`,
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SetUsageTemplate(usageInOurWords.Replace(root.UsageTemplate()))
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("reading the command line: %w: see %q", err, cmd.CommandPath()+" --help")
 	})

@@ -28,17 +28,17 @@ type storeFlags struct {
 
 func newStoreFlags(flags *pflag.FlagSet, s streams) *storeFlags {
 	f := &storeFlags{streams: s, flags: flags, registry: newRegistryFlags(flags, s), limits: newLimits(flags)}
-	flags.StringVarP(&f.address, "address", "a", os.Getenv("CONTAINERD_ADDRESS"), "containerd's socket [$CONTAINERD_ADDRESS] (default \""+snapshot.DefaultAddress+"\")")
-	flags.StringVarP(&f.namespace, "namespace", "n", os.Getenv("CONTAINERD_NAMESPACE"), "containerd's namespace [$CONTAINERD_NAMESPACE] (default \"default\", of pod: \"k8s.io\")")
-	flags.StringVar(&f.snapshotter, "snapshotter", os.Getenv("CONTAINERD_SNAPSHOTTER"), "snapshotter [$CONTAINERD_SNAPSHOTTER] (default the namespace's, else containerd's)")
+	flags.StringVarP(&f.address, "address", "a", os.Getenv("CONTAINERD_ADDRESS"), "containerd's `SOCKET` [$CONTAINERD_ADDRESS] (default \""+snapshot.DefaultAddress+"\")")
+	flags.StringVarP(&f.namespace, "namespace", "n", os.Getenv("CONTAINERD_NAMESPACE"), "containerd's `NAMESPACE` [$CONTAINERD_NAMESPACE] (default \"default\", of pod: \"k8s.io\")")
+	flags.StringVar(&f.snapshotter, "snapshotter", os.Getenv("CONTAINERD_SNAPSHOTTER"), "`SNAPSHOTTER` [$CONTAINERD_SNAPSHOTTER] (default the namespace's, else containerd's)")
 	flags.StringVar(&f.dir, "store", os.Getenv("CTR_ROOTFS_STORE"), "use the embedded store in `DIR` and no daemon [$CTR_ROOTFS_STORE]")
 	flags.StringVar(&f.hostRoot, "host-root", "", "in a container: `DIR` where the root of containerd's host is mounted")
-	flags.StringVar(&f.platform, "platform", "", "`OS/ARCH[/VARIANT]` of the image (default this host's)")
+	flags.StringVar(&f.platform, "platform", "", "`PLATFORM` of the image, OS/ARCH[/VARIANT] (default this host's)")
 	flags.StringVar(&f.pull, "pull", string(snapshot.PullMissing), "when to pull an image: missing, always or never")
-	flags.StringVar(&f.via, "via", "auto", "how the tree is read: view (mounted), layers (no mount, no privilege), or auto: view with a daemon, else layers")
+	flags.StringVar(&f.via, "via", "auto", "view reads snapshots, layers reads blobs and needs no privilege, auto is view with a daemon, else layers")
 	flags.StringVar(&f.spool, "spool", "", "`DIR` for what layers inflate to [$TMPDIR]")
-	flags.DurationVar(&f.timeout, "timeout", 0, "give up after this `DURATION` (as 30s or 5m; default never)")
-	flags.DurationVar(&f.lease, "lease", 24*time.Hour, "what a killed run leaves may be collected after this `DURATION`; of a living one, never")
+	flags.DurationVar(&f.timeout, "timeout", 0, "give up after `DURATION`, as in 30s or 5m (default never)")
+	flags.DurationVar(&f.lease, "lease", 24*time.Hour, "`DURATION` for which what a killed run left is kept")
 	flags.BoolVar(&f.debug, "debug", false, "show what containerd's libraries log")
 	return f
 }

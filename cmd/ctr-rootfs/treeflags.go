@@ -34,7 +34,7 @@ type treeFlags struct {
 // up in it, and shows nothing of it.
 func newLookupFlags(flags *pflag.FlagSet) *treeFlags {
 	f := &treeFlags{profile: "none", xattrs: "default", live: newPauseFlag(flags)}
-	flags.StringArrayVar(&f.replaces, "replace", nil, "make PATH a file with the content of FILE, mode 0644 and owner 0:0, whatever the image has there, also a directory (`PATH=FILE`)")
+	flags.StringArrayVar(&f.replaces, "replace", nil, "with `PATH=FILE`, PATH is a file with FILE's content, mode 0644 and owner 0:0, whatever the image has there, also a directory")
 	return f
 }
 

@@ -25,7 +25,7 @@ type outputFlags struct {
 func newOutputFlags(flags *pflag.FlagSet, s streams) *outputFlags {
 	f := &outputFlags{streams: s, metadata: newMetadataFlag(flags, s)}
 	flags.StringVarP(&f.file, "output", "o", "", "`FILE` to write, whole or not at all (default standard output)")
-	flags.StringVar(&f.compress, "compress", "auto", "auto (by FILE's ending), none, gzip or zstd, each with :LEVEL")
+	flags.StringVar(&f.compress, "compress", "auto", "auto (by FILE's ending), none, gzip or zstd, or with a level: gzip:1 to 9, zstd:1 to 22 (four steps: 1, 3, 6, 10)")
 	flags.StringVar(&f.format, "format", "tar", "tar, or dir for a new or empty directory")
 	flags.BoolVar(&f.noSameOwner, "no-same-owner", false, "with --format dir, let everything belong to who writes it")
 	return f

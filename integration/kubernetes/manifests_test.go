@@ -26,7 +26,7 @@ var (
 	exportFlags = []string{"export", "--address", socket, "-n", "k8s.io", "--pull", "never", "--via", "view", "--reproducible"}
 )
 
-const exports = "/var/lib/ctr-rootfs/exports"
+const exports = "/var/lib/ctr-rootfs-exports"
 
 // TestManifests has the apiserver validate every manifest strictly, and a
 // kubelet run them: the exported bytes are the host's.

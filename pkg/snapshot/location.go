@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // DefaultAddress is where containerd listens unless it is told otherwise.
@@ -48,7 +49,7 @@ func Locate(address, dir string) (Location, error) {
 	}
 	for _, known := range knownSockets() {
 		if _, err := os.Stat(known); err == nil {
-			return Location{}, &SocketError{Address: DefaultAddress, Elsewhere: known, Err: fs.ErrNotExist}
+			return Location{}, &SocketError{Address: DefaultAddress, Elsewhere: known, Err: syscall.ENOENT}
 		}
 	}
 	return LocateEmbedded("")
