@@ -82,6 +82,27 @@ func (s *stalled) end(t *testing.T, sig syscall.Signal) (output []byte, status i
 	return append(s.head, rest...), s.cmd.ProcessState.ExitCode()
 }
 
+// TestSignalsTogether sends a signal twice, as timeout(1) does: the second one is
+// the first once more, and does not keep the export from undoing what it made.
+func TestSignalsTogether(t *testing.T) {
+	d := daemon.Start(t, daemon.Options{})
+	d.Ctr(t, "images", "import", writeArchive(t, largeName, large()))
+	before := d.Left(t, "default", "overlayfs")
+	for sig, want := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
+		s := stall(t, invocation{args: []string{"export", "--address", d.Address, largeName}})
+		if err := s.cmd.Process.Signal(sig); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(50 * time.Millisecond) // it cannot end: nobody reads
+		if _, status := s.end(t, sig); status != want {
+			t.Errorf("%s: exit status %d, want %d\n%s", sig, status, want, s.stderr)
+		}
+		if left := d.Left(t, "default", "overlayfs").Since(before); left != "" {
+			t.Errorf("%s: it left:\n%s", sig, left)
+		}
+	}
+}
+
 // TestSignalWhileStreaming interrupts an export to a pipe half way: the exit
 // status of the signal, nothing left in the daemon, and a tar that no reader
 // takes for a whole one.

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -54,8 +55,12 @@ func run(ctx context.Context, args []string, s streams) int {
 	return status(err)
 }
 
+// oneSignal is how long signals count as one: timeout(1) sends its own to the
+// process and to its group, and so does whoever passes a Ctrl-C on.
+const oneSignal = time.Second
+
 // untilSignal gives a context that the first SIGINT, SIGTERM or SIGHUP cancels,
-// with an interrupted as its cause. A second one ends the process at once.
+// with an interrupted as its cause. One that comes later ends the process at once.
 func untilSignal(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 1)
@@ -65,17 +70,24 @@ func untilSignal(ctx context.Context) (context.Context, func()) {
 			signal.Notify(signals, sig)
 		}
 	}
+	done := make(chan struct{})
 	go func() {
 		select {
 		case sig := <-signals:
-			signal.Stop(signals)
 			cancel(interrupted{sig.(syscall.Signal)})
-		case <-ctx.Done():
+		case <-done:
+			return
+		}
+		select {
+		case <-time.After(oneSignal):
+			signal.Stop(signals)
+		case <-done:
 		}
 	}()
 	return ctx, func() {
 		signal.Stop(signals)
 		cancel(nil)
+		close(done)
 	}
 }
 
