@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/progress"
@@ -29,6 +30,13 @@ type streams struct {
 // notice tells a person something, in a line.
 func (s streams) notice(text string) { s.progress.Notice(oneLine(text)) }
 
+// endBy has a reader of errors that stalls not hold up what ctx ends.
+func (s streams) endBy(ctx context.Context) {
+	if stderr, is := s.errors.(*files.Stderr); is {
+		stderr.EndBy(ctx)
+	}
+}
+
 // interrupted is the cause with which a signal ends the work.
 type interrupted struct{ signal syscall.Signal }
 
@@ -39,6 +47,9 @@ func run(ctx context.Context, args []string, s streams) int {
 	ctx, stop := untilSignal(ctx)
 	defer stop()
 	defer surviveSIGPIPE()()
+	if f, is := s.errors.(*os.File); is && !term.IsTerminal(int(f.Fd())) {
+		s.errors = files.NewStderr(ctx, f)
+	}
 	s.progress = progress.New(s.errors)
 	root := newRoot(s)
 	root.SetArgs(args)
@@ -46,6 +57,9 @@ func run(ctx context.Context, args []string, s streams) int {
 	root.SetOut(s.out)
 	root.SetErr(s.errors)
 	err := root.ExecuteContext(ctx)
+	if !errors.Is(err, errTimeout) {
+		s.endBy(ctx)
+	}
 	s.progress.Done()
 	if err == nil {
 		return 0

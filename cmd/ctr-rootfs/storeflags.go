@@ -65,7 +65,9 @@ func (f *storeFlags) limited(ctx context.Context) (context.Context, context.Canc
 	if f.timeout == 0 {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeoutCause(ctx, f.timeout, fmt.Errorf("%w (%s)", errTimeout, f.timeout.Round(time.Millisecond)))
+	ctx, cancel := context.WithTimeoutCause(ctx, f.timeout, fmt.Errorf("%w (%s)", errTimeout, f.timeout.Round(time.Millisecond)))
+	f.endBy(ctx)
+	return ctx, cancel
 }
 
 // locateStore chooses the store. A flag wins over the other one's variable.

@@ -33,14 +33,17 @@ var (
 )
 
 // Create opens the file called name for writing: stdout where that is empty or
-// "-"; a device or FIFO in place; else a regular file that gets its name only
-// when it is whole.
+// "-"; what this process has open, as /dev/stdout names it, and a device or FIFO
+// in place; else a regular file that gets its name only when it is whole.
 func Create(ctx context.Context, name string, stdout *os.File) (Output, error) {
 	if isStdout(name) {
 		if term.IsTerminal(int(stdout.Fd())) {
 			return nil, ErrTerminal
 		}
 		return Stdout(ctx, stdout), nil
+	}
+	if file, err := openDescriptor(name); err != nil || file != nil {
+		return ownDescriptor(ctx, file, name, err)
 	}
 	info, err := os.Stat(name)
 	switch {
@@ -52,6 +55,17 @@ func Create(ctx context.Context, name string, stdout *os.File) (Output, error) {
 		return nil, fmt.Errorf("writing %q: %w", name, errors.Unwrap(err))
 	}
 	return createWhole(name)
+}
+
+// ownDescriptor writes to a duplicate of what this process has open.
+func ownDescriptor(ctx context.Context, file *os.File, name string, err error) (Output, error) {
+	if err != nil {
+		return nil, err
+	}
+	if term.IsTerminal(int(file.Fd())) {
+		return nil, errors.Join(ErrTerminal, file.Close())
+	}
+	return newInPlace(ctx, file, fmt.Sprintf("%q", name), true), nil
 }
 
 // Stdout gives standard output, a terminal as well. Who reads it may stall: a
