@@ -28,6 +28,7 @@ func TestImports(t *testing.T) {
 		"pkg/snapshot/internal/archive":  {client, grpc, module + "/pkg/export", module + "/pkg/layers", module + "/pkg/ocispec"},
 		"internal/inflate":               {containerd, grpc, module},
 		"internal/hostfile":              {containerd, grpc, module},
+		"internal/spoolfile":             {containerd, grpc, module},
 		"pkg/snapshot/internal/registry": {client, grpc, module},
 		"pkg/snapshot/internal/rootfs":   {client, grpc, module},
 	} {

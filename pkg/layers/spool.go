@@ -1,34 +1,26 @@
 package layers
 
 import (
-	"errors"
 	"io"
 	"os"
 	"sync"
 	"sync/atomic"
 
 	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/spoolfile"
 )
 
 // spool is one file for the tars of all layers that are not read in place: an
-// image may have more layers than a process may have descriptors. It is gone
-// when it is closed, or, where the system can do that, when the process dies.
+// image may have more layers than a process may have descriptors.
 //
 // Layers write to it side by side, chunk by chunk, each chunk at a place of its
 // own; see part.
 type spool struct {
 	dir  string
 	once sync.Once
-	file *spoolFile
+	file *spoolfile.File
 	err  error
 	next atomic.Int64
-}
-
-// spoolFile is the file of a spool.
-type spoolFile struct {
-	*os.File
-	// remove is the name to remove after closing, where an open file cannot be.
-	remove string
 }
 
 // newSpool prepares a spool in dir, which is os.TempDir() where empty. The file
@@ -41,7 +33,7 @@ func newSpool(dir string) *spool {
 }
 
 func (s *spool) open() error {
-	s.once.Do(func() { s.file, s.err = openSpoolFile(s.dir) })
+	s.once.Do(func() { s.file, s.err = spoolfile.Open(s.dir) })
 	if s.err != nil {
 		return s.failed(s.err)
 	}
@@ -57,20 +49,7 @@ func (s *spool) Close() error {
 	if s.file == nil {
 		return nil
 	}
-	err := s.file.Close()
-	if s.file.remove != "" {
-		err = errors.Join(err, os.Remove(s.file.remove))
-	}
-	return err
-}
-
-// createSpoolFile makes a file that has a name.
-func createSpoolFile(dir string) (*spoolFile, error) {
-	f, err := os.CreateTemp(dir, "ctr-rootfs-spool-")
-	if err != nil {
-		return nil, err
-	}
-	return &spoolFile{f, f.Name()}, nil
+	return s.file.Close()
 }
 
 // part is one layer's tar in a spool: it is written in chunks of chunkSize, of

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/ctr-rootfs/ctr-rootfs/internal/inflate"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/spoolfile"
 )
 
 var errNoStdin = errors.New("there is no standard input")
@@ -17,19 +18,19 @@ var errNoStdin = errors.New("there is no standard input")
 func plainFile(ctx context.Context, name string, o Options) (archiveFile, error) {
 	stream, total := o.Stdin, int64(0)
 	if name == "-" && stream == nil {
-		return archiveFile{}, errNoStdin
+		return nil, errNoStdin
 	}
 	if name != "-" {
 		file, err := hostfile.Open(ctx, name, os.O_RDONLY)
 		if err != nil {
-			return archiveFile{}, err
+			return nil, err
 		}
 		info, err := file.Stat()
 		if err != nil {
-			return archiveFile{}, errors.Join(err, file.Close())
+			return nil, errors.Join(err, file.Close())
 		}
 		if asItIs, err := inflate.IsPlain(file); err == nil && asItIs && info.Mode().IsRegular() {
-			return archiveFile{File: file}, nil
+			return file, nil
 		}
 		defer file.Close()
 		stream, total = file, info.Size()
@@ -42,53 +43,33 @@ func plainFile(ctx context.Context, name string, o Options) (archiveFile, error)
 	}
 	inflated, err := inflate.NewReader(watched, inflate.Options{Padded: true})
 	if err != nil {
-		return archiveFile{}, err
+		return nil, err
 	}
 	defer inflated.Close()
 	return spooled(inflate.NewQuota(o.MaxBytes).Limit(inflated), o.SpoolDir)
 }
 
 // archiveFile is an archive that can be read here and there.
-type archiveFile struct {
-	*os.File
-	// remove is the name to remove after closing; empty where there is none, or
-	// it is not ours.
-	remove string
-}
-
-// Close also removes a spool that has a name.
-func (f archiveFile) Close() error {
-	err := f.File.Close()
-	if f.remove != "" {
-		err = errors.Join(err, os.Remove(f.remove))
-	}
-	return err
+type archiveFile interface {
+	io.ReaderAt
+	io.Closer
+	Stat() (os.FileInfo, error)
 }
 
 // spooled writes a stream to a file in dir, the default one for temporary
-// files where that is empty. It is gone when it is closed, or, where the system
-// can do that, when the process dies.
+// files where that is empty.
 func spooled(stream io.Reader, dir string) (archiveFile, error) {
 	if dir == "" {
 		dir = os.TempDir()
 	}
-	file, err := openSpool(dir)
+	file, err := spoolfile.Open(dir)
 	if err != nil {
-		return archiveFile{}, &SpoolError{Dir: dir, Err: hostfile.WithoutPath(err)}
+		return nil, &SpoolError{Dir: dir, Err: hostfile.WithoutPath(err)}
 	}
 	if _, err := io.Copy(spoolWriter{file.File, dir}, stream); err != nil {
-		return archiveFile{}, errors.Join(err, file.Close())
+		return nil, errors.Join(err, file.Close())
 	}
 	return file, nil
-}
-
-// createSpool makes a spool that has a name until it is closed.
-func createSpool(dir string) (archiveFile, error) {
-	file, err := os.CreateTemp(dir, "ctr-rootfs-archive-")
-	if err != nil {
-		return archiveFile{}, err
-	}
-	return archiveFile{file, file.Name()}, nil
 }
 
 // spoolWriter tells an error of writing from one of the stream that is copied.

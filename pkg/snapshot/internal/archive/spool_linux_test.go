@@ -68,24 +68,6 @@ func TestLayoutIsInterrupted(t *testing.T) {
 	}
 }
 
-// TestSpoolWithAName is the way of systems that remove no open file.
-func TestSpoolWithAName(t *testing.T) {
-	dir := t.TempDir()
-	f, err := createSpool(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.Stat(); err != nil {
-		t.Error(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Error(err)
-	}
-	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
-		t.Errorf("after closing there is %v (%v)", left, err)
-	}
-}
-
 // TestArchiveIsLimited spools an archive that inflates without end.
 func TestArchiveIsLimited(t *testing.T) {
 	encoder, err := zstd.NewWriter(nil)
