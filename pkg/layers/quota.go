@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"cmp"
 	"math"
 	"sync/atomic"
 )
@@ -16,17 +17,11 @@ type quota struct {
 }
 
 func newQuota(o Options) *quota {
-	orDefault := func(limit, standard int64) int64 {
-		if limit == 0 {
-			return standard
-		}
-		return limit
-	}
-	entries := orDefault(o.MaxEntries, DefaultMaxEntries)
+	entries := cmp.Or(o.MaxEntries, DefaultMaxEntries)
 	return &quota{
 		maxEntries:  entries,
-		maxBytes:    orDefault(o.MaxBytes, DefaultMaxBytes),
-		maxMetadata: orDefault(o.MaxMetadata, metadataOf(entries)),
+		maxBytes:    cmp.Or(o.MaxBytes, DefaultMaxBytes),
+		maxMetadata: cmp.Or(o.MaxMetadata, metadataOf(entries)),
 	}
 }
 
