@@ -31,7 +31,7 @@ func TestDocumentFromLateWriter(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	f := treeFlags{profile: "moby", xattrs: "default", excludeFiles: []string{name}}
+	f := treeFlags{profile: "moby", xattrs: "default", excludeFlags: excludeFlags{{name, true}}}
 	if err := f.check(t.Context()); err != nil || len(f.excludes) != 1 || f.excludes[0] != "usr/share" {
 		t.Errorf("--exclude-from a FIFO gives %q, %v", f.excludes, err)
 	}
