@@ -51,6 +51,9 @@ func (f *storeFlags) check() error {
 	if f.lease < snapshot.MinLeaseLife {
 		return usagef("reading --lease %s: it is %s at least", f.lease, snapshot.MinLeaseLife)
 	}
+	if err := snapshot.CheckNamespace(f.namespace); err != nil {
+		return usagef("reading --namespace %q: %w", f.namespace, err)
+	}
 	if f.flags.Changed("store") && f.flags.Changed("address") {
 		return usagef("reading --store %q: --address %q is another store", f.dir, f.address)
 	}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// said runs a command line, and gives its exit status and what it says on
+// stderr. Its store is empty and its own.
+func said(t *testing.T, args ...string) (status int, stderr string) {
+	t.Helper()
+	for _, name := range []string{"CONTAINERD_ADDRESS", "CONTAINERD_NAMESPACE", "CONTAINERD_SNAPSHOTTER", "SOURCE_DATE_EPOCH"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("CTR_ROOTFS_STORE", filepath.Join(t.TempDir(), "store"))
+	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	var told strings.Builder
+	status = run(t.Context(), args, streams{in: out, out: out, errors: &told})
+	if info, err := out.Stat(); err != nil || status == statusUsage && info.Size() > 0 {
+		t.Errorf("%q: wrong usage, and %d bytes on stdout, %v", args, info.Size(), err)
+	}
+	return status, told.String()
+}
+
+// checkRefused wants wrong usage, and one line that says the text.
+func checkRefused(t *testing.T, text string, args ...string) {
+	t.Helper()
+	status, told := said(t, args...)
+	if status != statusUsage || !strings.Contains(told, text) || strings.Count(told, "\n") != 1 {
+		t.Errorf("%q: exit status %d, want %d, and stderr has\n%swant %s", args, status, statusUsage, told, text)
+	}
+}
+
+func TestNamespaceRefused(t *testing.T) {
+	for _, namespace := range []string{"a b", "a/b", "-", "a..b", strings.Repeat("a", 77)} {
+		for _, args := range [][]string{{"images"}, {"gc"}, {"export", "a"}, {"ls", "oci-archive:/no/such"}} {
+			checkRefused(t, `reading --namespace "`+namespace+`": it is letters`, append(args, "-n", namespace)...)
+		}
+	}
+	for _, namespace := range []string{"", "k8s.io", "a-b_c.D"} {
+		if status, told := said(t, "images", "--namespace", namespace); status != 0 {
+			t.Errorf("-n %q: exit status %d, and stderr has\n%s", namespace, status, told)
+		}
+	}
+}
