@@ -28,7 +28,7 @@ func newBundle(s streams, store *storeFlags) *cobra.Command {
 		if err := checkPrefix(path); err != nil {
 			return err
 		}
-		if err := config.check(ctx, args[1:]); err != nil {
+		if err := config.check(ctx, args); err != nil {
 			return err
 		}
 		job := job{store: store, tree: tree, doing: "bundling"}

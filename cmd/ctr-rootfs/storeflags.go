@@ -57,6 +57,24 @@ func (f *storeFlags) check() error {
 	if f.flags.Changed("store") && f.flags.Changed("address") {
 		return usagef("reading --store %q: --address %q is another store", f.dir, f.address)
 	}
+	return f.checkImage()
+}
+
+// checkImage reads what is said of an image, as far as it says nothing of which.
+func (f *storeFlags) checkImage() error {
+	switch snapshot.Pull(f.pull) {
+	case snapshot.PullMissing, snapshot.PullAlways, snapshot.PullNever:
+	default:
+		return usagef("reading --pull %q: it is missing, always or never", f.pull)
+	}
+	switch f.via {
+	case "auto", "view", "layers":
+	default:
+		return usagef("reading --via %q: it is auto, view or layers", f.via)
+	}
+	if snapshot.CheckPlatform(f.platform) != nil {
+		return usagef("reading --platform %q: it is OS/ARCH[/VARIANT], as in linux/arm64", f.platform)
+	}
 	return nil
 }
 

@@ -49,3 +49,31 @@ func TestNamespaceRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestValuesOnEveryVerb: a value that cannot be is refused also by a verb that
+// has no use for it.
+func TestValuesOnEveryVerb(t *testing.T) {
+	for _, verb := range [][]string{{"images"}, {"gc"}, {"version"}, {"export", "a"}, {"spec", "a"}} {
+		for flag, value := range map[string]string{"--pull": "bogus", "--via": "bogus", "--platform": "a/b/c/d"} {
+			checkRefused(t, `reading `+flag+` "`+value+`": `, append(verb, flag, value)...)
+		}
+	}
+	checkRefused(t, `reading --quiet: --json is`, "images", "-q", "--json")
+	for _, args := range [][]string{
+		{"images", "-q"}, {"images", "--json"}, {"images", "--json", "-q=false"}, {"gc", "--via", "layers"},
+		{"version", "--platform", "linux/arm64", "--pull", "never", "--via", "view"},
+	} {
+		if status, told := said(t, args...); status != 0 {
+			t.Errorf("%q: exit status %d, and stderr has\n%s", args, status, told)
+		}
+	}
+}
+
+// TestSpecOfContainerRefused before an image is pulled.
+func TestSpecOfContainerRefused(t *testing.T) {
+	for _, verb := range []string{"bundle", "spec"} {
+		for _, source := range []string{"alpine", "snapshot:a", "oci-archive:/no/such"} {
+			checkRefused(t, `reading --spec container: "`+source+`" is no container and no pod`, verb, "--spec", "container", source)
+		}
+	}
+}
