@@ -54,7 +54,7 @@ func (f *storeFlags) check() error {
 	if err := snapshot.CheckNamespace(f.namespace); err != nil {
 		return usagef("reading --namespace %q: %w", f.namespace, err)
 	}
-	if f.flags.Changed("store") && f.flags.Changed("address") {
+	if f.choseDir() && f.flags.Changed("address") && f.address != "" {
 		return usagef("reading --store %q: --address %q is another store", f.dir, f.address)
 	}
 	return f.checkImage()
@@ -89,9 +89,12 @@ func (f *storeFlags) limited(ctx context.Context) (context.Context, context.Canc
 	return context.WithTimeoutCause(ctx, f.timeout, fmt.Errorf("%w (%s)", errTimeout, f.timeout.Round(time.Millisecond)))
 }
 
+// choseDir says that --store was given, and is not empty for the default.
+func (f *storeFlags) choseDir() bool { return f.flags.Changed("store") && f.dir != "" }
+
 // locateStore chooses the store. A flag wins over the other one's variable.
 func (f *storeFlags) locateStore() (snapshot.Location, error) {
-	if f.flags.Changed("address") {
+	if f.flags.Changed("address") && !f.choseDir() {
 		return snapshot.Locate(f.address, "")
 	}
 	return snapshot.Locate(f.address, f.dir)

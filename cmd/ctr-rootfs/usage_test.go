@@ -5,6 +5,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/spf13/pflag"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
 
 // said runs a command line, and gives its exit status and what it says on
@@ -76,4 +80,52 @@ func TestSpecOfContainerRefused(t *testing.T) {
 			checkRefused(t, `reading --spec container: "`+source+`" is no container and no pod`, verb, "--spec", "container", source)
 		}
 	}
+}
+
+// TestEmptyValues: a script's unset variable is no file, and must not pass for
+// a flag that was not given.
+func TestEmptyValues(t *testing.T) {
+	for _, args := range [][]string{
+		{"spec", "--config", "", "a"}, {"bundle", "--config=", "a"},
+		{"export", "--metadata-file", "", "a"}, {"bundle", "--path", "", "a"},
+		{"export", "-o", "", "a"}, {"export", "--print-key", "-o", "", "a"}, {"bundle", "--output=", "--format", "dir", "a"},
+	} {
+		flag, _, _ := strings.Cut(args[1], "=")
+		switch flag {
+		case "-o", "--print-key":
+			flag = "--output"
+		}
+		checkRefused(t, `reading `+flag+` "": `, args...)
+	}
+}
+
+// TestEmptyStores: an empty --address or --store is the default, also beside the
+// other one.
+func TestEmptyStores(t *testing.T) {
+	t.Setenv("CONTAINERD_ADDRESS", "/env.sock")
+	t.Setenv("CTR_ROOTFS_STORE", "/env")
+	for _, c := range []struct {
+		args []string
+		want snapshot.Location
+	}{
+		{[]string{"-a", "", "--store", "/s"}, snapshot.Location{Dir: "/s"}},
+		{[]string{"--store", "", "-a", "/a.sock"}, snapshot.Location{Address: "/a.sock"}},
+		{[]string{"--store", ""}, snapshot.Location{Address: "/env.sock"}},
+		{[]string{"--store", "/s"}, snapshot.Location{Dir: "/s"}},
+		{[]string{"-a", "/a.sock"}, snapshot.Location{Address: "/a.sock"}},
+	} {
+		flags := pflag.NewFlagSet("images", pflag.ContinueOnError)
+		f := newStoreFlags(flags, streams{})
+		if err := flags.Parse(c.args); err != nil {
+			t.Fatal(err)
+		}
+		got, err := f.locateStore()
+		if err := f.check(); err != nil {
+			t.Errorf("%q: %v", c.args, err)
+		}
+		if err != nil || got != c.want {
+			t.Errorf("%q is %v, %v, want %v", c.args, got, err, c.want)
+		}
+	}
+	checkRefused(t, "another store", "images", "--store", "/s", "-a", "/a.sock")
 }
