@@ -61,7 +61,7 @@ func (f *treeFlags) check(ctx context.Context) error {
 	if f.excludes, err = f.excludeFlags.patterns(ctx); err != nil {
 		return err
 	}
-	if err := f.readReplacements(); err != nil {
+	if err := f.readReplacements(ctx); err != nil {
 		return err
 	}
 	// A pattern that cannot be read is said before anything is opened.
