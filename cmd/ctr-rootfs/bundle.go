@@ -25,7 +25,7 @@ func newBundle(s streams, store *storeFlags) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := store.limited(cmd.Context())
 		defer cancel()
-		if err := checkPrefix(path); err != nil {
+		if err := checkPrefix("--path", path); err != nil {
 			return err
 		}
 		if err := config.check(ctx, args); err != nil {

@@ -29,17 +29,30 @@ func (f *excludeFlags) add(flags *pflag.FlagSet) {
 // patterns gives them all in order, with those that the files hold.
 func (f *excludeFlags) patterns(ctx context.Context) (patterns []string, err error) {
 	for _, flag := range *f {
-		if !flag.isFile {
-			patterns = append(patterns, flag.text)
-			continue
+		name, held := "--exclude", []string{flag.text}
+		if flag.isFile {
+			name = "--exclude-from"
+			if held, err = readPatterns(ctx, flag.text); err != nil {
+				return nil, err
+			}
 		}
-		held, err := readPatterns(ctx, flag.text)
-		if err != nil {
-			return nil, err
+		for _, pattern := range held {
+			if err := checkPattern(name, flag.text, pattern); err != nil {
+				return nil, err
+			}
 		}
 		patterns = append(patterns, held...)
 	}
 	return patterns, nil
+}
+
+// checkPattern says, before anything is opened, that a pattern cannot be read:
+// text is what flag was given.
+func checkPattern(flag, text, pattern string) error {
+	if _, err := export.NewFilter(nil, export.Rules{Exclude: []string{pattern}}); err != nil {
+		return usagef("reading %s %q: %w", flag, text, err)
+	}
+	return nil
 }
 
 func readPatterns(ctx context.Context, name string) ([]string, error) {

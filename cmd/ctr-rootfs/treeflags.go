@@ -56,7 +56,7 @@ func (f *treeFlags) check(ctx context.Context) error {
 	}
 	var err error
 	if f.xattrPolicy, err = export.ParseXattrPolicy(f.xattrs); err != nil {
-		return usageError{err}
+		return usagef("reading --xattrs %q: %w", f.xattrs, err)
 	}
 	if f.excludes, err = f.excludeFlags.patterns(ctx); err != nil {
 		return err
@@ -64,9 +64,10 @@ func (f *treeFlags) check(ctx context.Context) error {
 	if err := f.readReplacements(ctx); err != nil {
 		return err
 	}
-	// A pattern that cannot be read is said before anything is opened.
-	if _, err := export.NewFilter(nil, export.Rules{Exclude: f.excludes, Include: f.includes}); err != nil {
-		return usageError{err}
+	for _, pattern := range f.includes {
+		if err := checkPattern("--include", pattern, pattern); err != nil {
+			return err
+		}
 	}
 	return f.readEpoch()
 }

@@ -129,3 +129,26 @@ func TestEmptyStores(t *testing.T) {
 	}
 	checkRefused(t, "another store", "images", "--store", "/s", "-a", "/a.sock")
 }
+
+// TestValuesSayTheirFlag: an error of a value begins with what was read.
+func TestValuesSayTheirFlag(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "patterns")
+	if err := os.WriteFile(file, []byte("usr\n[\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for want, args := range map[string][]string{
+		`reading --exclude "[": `:                            {"export", "--exclude", "[", "a"},
+		`reading --exclude "": `:                             {"ls", "--exclude", "", "a"},
+		`reading --include "!": `:                            {"bundle", "--include", "usr", "--include", "!", "a"},
+		`reading --exclude-from "` + file + `": pattern "["`: {"export", "--exclude-from", file, "a"},
+		`reading --compress "": it is auto, none`:            {"export", "--compress", "", "a"},
+		`reading --compress "lzma": it is auto, none`:        {"export", "--compress", "lzma", "a"},
+		`reading --compress "gzip:77": `:                     {"export", "--compress", "gzip:77", "a"},
+		`reading --prefix "./rootfs": `:                      {"export", "--prefix", "./rootfs", "a"},
+		`reading --prefix "/": `:                             {"ls", "--prefix", "/", "a"},
+		`reading --path "../b": `:                            {"bundle", "--path", "../b", "a"},
+		`reading --xattrs "foo": `:                           {"export", "--xattrs", "foo", "a"},
+	} {
+		checkRefused(t, want, args...)
+	}
+}
