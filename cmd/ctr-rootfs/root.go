@@ -24,8 +24,8 @@ rootfs/), without docker.
 SOURCE is an image name (pulled when missing), or one of
   oci:DIR[:REF]  oci-archive:FILE[:REF]  docker-archive:FILE[:REF]
   snapshot:KEY  container:ID  pod:[NAMESPACE/]POD[/CONTAINER]
-where FILE may be "-" for standard input, and ID the beginning of an id. What
-runs is read as it is, and never written to.`,
+where FILE may be "-" for standard input, and ID may be the beginning of a long
+hexadecimal one. What runs is read as it is, and never written to.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(_ *cobra.Command, args []string) error {
