@@ -19,24 +19,37 @@ func keyOf(t *testing.T, args ...string) string {
 	return key
 }
 
-// TestPrintKey gives one key for one image wherever it lies, and leaves
-// nothing where it was asked for.
+// TestPrintKey gives one key for one image wherever it lies, but one for each of
+// the two ways to read it, and leaves nothing where it was asked for.
 func TestPrintKey(t *testing.T) {
 	d := daemon.Start(t, daemon.Options{})
 	r := startRegistry(t, registryOptions{})
 	content := r.push(t, "standard:1", standard(t))
 	name := r.host + "/standard:1"
-	want := keyOf(t, "--store", filepath.Join(t.TempDir(), "store"), "oci-archive:"+writeArchive(t, "", standard(t)))
+	archive := "oci-archive:" + writeArchive(t, "", standard(t))
+	layers, view := keyOf(t, "--via", "layers", archive), keyOf(t, "--via", "view", archive)
+	if layers == view {
+		t.Errorf("both ways to read an image have the key %s", layers)
+	}
 
 	before := d.Left(t, "default", "overlayfs")
-	for where, args := range map[string][]string{
-		"a registry, asked by a daemon":      {"--address", d.Address, name},
-		"a registry, asked by its own store": {"--store", filepath.Join(t.TempDir(), "store"), name},
-		"by digest":                          {"--address", d.Address, "--pull", "always", r.host + "/standard@" + content.Index.Manifests[0].Digest.String()},
-		"a docker archive":                   {"docker-archive:" + writeDockerArchive(t, standard(t))},
+	own := filepath.Join(t.TempDir(), "store")
+	for where, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"an archive":                         {[]string{archive}, layers},
+		"an archive, with a store":           {[]string{"--store", own, archive}, layers},
+		"a docker archive":                   {[]string{"docker-archive:" + writeDockerArchive(t, standard(t))}, layers},
+		"a registry, asked by its own store": {[]string{"--store", own, name}, layers},
+		"its own store, by view":             {[]string{"--store", own, "--via", "view", name}, view},
+		"a registry, asked by a daemon":      {[]string{"--address", d.Address, name}, view},
+		"a daemon, by view":                  {[]string{"--address", d.Address, "--via", "view", name}, view},
+		"a daemon, by layers":                {[]string{"--address", d.Address, "--via", "layers", name}, layers},
+		"by digest":                          {[]string{"--address", d.Address, "--pull", "always", r.host + "/standard@" + content.Index.Manifests[0].Digest.String()}, view},
 	} {
-		if got := keyOf(t, args...); got != want {
-			t.Errorf("%s: %swant %s", where, got, want)
+		if got := keyOf(t, c.args...); got != c.want {
+			t.Errorf("%s: %swant %s", where, got, c.want)
 		}
 	}
 	d.Collect(t)

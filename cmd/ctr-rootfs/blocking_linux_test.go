@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/export/exporttest"
 )
 
 func fifo(t *testing.T) string {
@@ -31,7 +34,7 @@ func TestDocumentFromLateWriter(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	f := treeFlags{profile: "moby", xattrs: "default", excludeFiles: []string{name}}
+	f := treeFlags{profile: "moby", xattrs: "default", excludeFlags: excludeFlags{{name, true}}}
 	if err := f.check(t.Context()); err != nil || len(f.excludes) != 1 || f.excludes[0] != "usr/share" {
 		t.Errorf("--exclude-from a FIFO gives %q, %v", f.excludes, err)
 	}
@@ -64,5 +67,32 @@ func TestPasswordFromStdin(t *testing.T) {
 	defer cancel()
 	if _, err := ask(ctx, "sec", false); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a password that never ends: %v", err)
+	}
+}
+
+// TestReplacementReadOnce: what is no regular file gives its bytes once, and is
+// read several times.
+func TestReplacementReadOnce(t *testing.T) {
+	name := fifo(t)
+	go func() {
+		if err := os.WriteFile(name, []byte("text"), 0); err != nil {
+			t.Error(err)
+		}
+	}()
+	for name, want := range map[string]string{name: "text", "/dev/null": ""} {
+		made, err := readReplacement(t.Context(), "etc/x="+name)
+		if err != nil || made.Size != int64(len(want)) || made.Mode != 0o644 || made.Path != "etc/x" {
+			t.Errorf("--replace etc/x=%s is %+v, %v", name, made, err)
+			continue
+		}
+		for range 2 {
+			tree := export.Insert(exporttest.New(), []export.Made{made})
+			if text, err := export.ReadFile(t.Context(), tree, "etc/x", 100); err != nil || string(text) != want {
+				t.Errorf("etc/x of %s holds %q, %v, want %q", name, text, err, want)
+			}
+			if _, err := contentOf(t.Context(), made); err != nil {
+				t.Error(err)
+			}
+		}
 	}
 }

@@ -25,10 +25,10 @@ func newBundle(s streams, store *storeFlags) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := store.limited(cmd.Context())
 		defer cancel()
-		if err := checkPrefix(path); err != nil {
+		if err := checkPrefix("--path", path); err != nil {
 			return err
 		}
-		if err := config.check(ctx, args[1:]); err != nil {
+		if err := config.check(ctx, args); err != nil {
 			return err
 		}
 		job := job{store: store, tree: tree, doing: "bundling"}

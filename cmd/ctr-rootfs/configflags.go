@@ -57,12 +57,12 @@ func newConfigFlags(all *pflag.FlagSet) *configFlags {
 	return f
 }
 
-// check reads the flags, before anything is mounted; args are the process's
-// arguments instead of the image's.
+// check reads the flags, before anything is opened; args are SOURCE, and the
+// process's arguments instead of the image's.
 func (f *configFlags) check(ctx context.Context, args []string) error {
-	f.options.Args = args
+	f.options.Args = args[1:]
 	if f.source != specOfImage {
-		return f.checkSource()
+		return f.checkContainer(args[0])
 	}
 	if f.file != "" {
 		return f.readConfig(ctx)

@@ -25,7 +25,7 @@ func newExport(s streams, store *storeFlags) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := store.limited(cmd.Context())
 		defer cancel()
-		if err := checkPrefix(prefix); err != nil {
+		if err := checkPrefix("--prefix", prefix); err != nil {
 			return err
 		}
 		job := job{store: store, tree: tree, doing: "exporting"}
@@ -39,13 +39,13 @@ func newExport(s streams, store *storeFlags) *cobra.Command {
 	return cmd
 }
 
-// checkPrefix reads --prefix and --path, before anything is mounted.
-func checkPrefix(prefix string) error {
+// checkPrefix reads flag, which is --prefix or --path, before anything is mounted.
+func checkPrefix(flag, prefix string) error {
 	if prefix == "" {
 		return nil
 	}
 	if err := export.CheckPrefix(prefix); err != nil {
-		return usageError{err}
+		return usagef("reading %s %q: %w", flag, prefix, err)
 	}
 	return nil
 }

@@ -28,6 +28,9 @@ func newImages(s streams, store *storeFlags) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		ctx, cancel := store.limited(cmd.Context())
 		defer cancel()
+		if quiet && asJSON {
+			return usagef("reading --quiet: --json is another form of the list")
+		}
 		opened, err := store.connect(ctx)
 		if err != nil {
 			return err

@@ -26,7 +26,7 @@ func newLs(s streams, store *storeFlags) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := store.limited(cmd.Context())
 		defer cancel()
-		if err := checkPrefix(prefix); err != nil {
+		if err := checkPrefix("--prefix", prefix); err != nil {
 			return err
 		}
 		format := lsLine

@@ -69,11 +69,9 @@ func (f *storeFlags) openArchive(ctx context.Context, req snapshot.Request) (*sn
 	return view, func() error { return view.Close(ctx) }, nil
 }
 
-// chosenVia reads --via; auto is empty, and depends on the store.
+// chosenVia reads --via, after check; auto is empty, and depends on the store.
 func (f *storeFlags) chosenVia(src snapshot.Source) (snapshot.Via, error) {
 	switch f.via {
-	case "auto":
-		return "", nil
 	case "view":
 		return snapshot.ViaView, nil
 	case "layers":
@@ -82,23 +80,14 @@ func (f *storeFlags) chosenVia(src snapshot.Source) (snapshot.Via, error) {
 		}
 		return snapshot.ViaLayers, nil
 	}
-	return "", usagef("reading --via %q: it is auto, view or layers", f.via)
+	return "", nil
 }
 
-// request reads SOURCE and the flags about it. pause holds a container still
+// request reads SOURCE and what the flags say of it, after check. pause holds a container still
 // until the view is removed.
 func (f *storeFlags) request(source string, pause bool) (request, error) {
 	src, err := snapshot.ParseSource(source)
 	if err != nil {
-		return request{}, usageError{err}
-	}
-	pull := snapshot.Pull(f.pull)
-	switch pull {
-	case snapshot.PullMissing, snapshot.PullAlways, snapshot.PullNever:
-	default:
-		return request{}, usagef("reading --pull %q: it is missing, always or never", f.pull)
-	}
-	if err := snapshot.CheckPlatform(f.platform); err != nil {
 		return request{}, usageError{err}
 	}
 	via, err := f.chosenVia(src)
@@ -115,7 +104,7 @@ func (f *storeFlags) request(source string, pause bool) (request, error) {
 		return request{}, err
 	}
 	return request{typed: source, Request: snapshot.Request{
-		Source: src, Platform: f.platform, Pull: pull,
+		Source: src, Platform: f.platform, Pull: snapshot.Pull(f.pull),
 		Stdin: f.in, Via: via, SpoolDir: f.spool, Pause: pause, Layered: true,
 	}}, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -22,8 +23,9 @@ type shape struct {
 	Version string
 	// Made is the time of what this tool makes itself, in Unix seconds and
 	// nanoseconds.
-	Made                      [2]int64
-	Epoch                     *int64 `json:",omitempty"`
+	Made  [2]int64
+	Epoch *int64 `json:",omitempty"`
+	// Via is how the tree is read, never auto: the two ways may differ.
 	Via, Prefix, Format       string
 	Compression               string
 	NoSameOwner, Reproducible bool
@@ -44,7 +46,7 @@ func (j job) printKey(ctx context.Context, source string, out *outputFlags, pref
 	if err != nil {
 		return err
 	}
-	image, err := j.store.image(ctx, req)
+	image, via, err := j.store.image(ctx, req)
 	if err != nil {
 		return err
 	}
@@ -52,7 +54,7 @@ func (j job) printKey(ctx context.Context, source string, out *outputFlags, pref
 	if err != nil {
 		return err
 	}
-	shape.Prefix, shape.Format, shape.NoSameOwner = prefix, out.format, out.noSameOwner
+	shape.Via, shape.Prefix, shape.Format, shape.NoSameOwner = string(via), prefix, out.format, out.noSameOwner
 	if out.format == "tar" {
 		shape.Compression = out.compression.String()
 	}
@@ -73,7 +75,7 @@ func (j job) printKey(ctx context.Context, source string, out *outputFlags, pref
 func (j job) shape(ctx context.Context, created *time.Time) (shape, error) {
 	latest := j.tree.latest(created)
 	s := shape{
-		Version: ownVersion(), Made: [2]int64{latest.Unix(), int64(latest.Nanosecond())}, Via: j.store.via,
+		Version: ownVersion(), Made: [2]int64{latest.Unix(), int64(latest.Nanosecond())},
 		Profile: j.tree.profile, Xattrs: j.tree.xattrs, Reproducible: j.tree.reproducible,
 		Excludes: j.tree.excludes, Includes: j.tree.includes, Keeps: j.tree.keeps,
 	}
@@ -105,25 +107,26 @@ func contentOf(ctx context.Context, made export.Made) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-// image finds an image without fetching, unpacking or mounting it.
-func (f *storeFlags) image(ctx context.Context, req request) (*snapshot.Image, error) {
+// image finds an image without fetching, unpacking or mounting it, and says how
+// its tree would be read.
+func (f *storeFlags) image(ctx context.Context, req request) (*snapshot.Image, snapshot.Via, error) {
 	if !req.Source.IsImage() {
-		return nil, usagef("reading --print-key: %q is no image, and may change while it has its name", req.typed)
+		return nil, "", usagef("reading --print-key: %q is no image, and may change while it has its name", req.typed)
 	}
 	if req.Source.InArchive() {
 		view, undo, err := f.openArchive(ctx, req.Request)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
-		return view.Image, undo()
+		return view.Image, cmp.Or(req.Via, snapshot.ViaLayers), undo()
 	}
 	store, tellStore, err := f.storeOf(ctx, &req)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	image, err := store.Image(ctx, req.Request)
 	if err == nil {
 		tellStore()
 	}
-	return image, joined(err, store.Close())
+	return image, cmp.Or(req.Via, snapshot.ViaView), joined(err, store.Close())
 }

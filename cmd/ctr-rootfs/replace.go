@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -10,13 +11,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 )
 
 // readReplacements reads --replace. Two that come to the same path, and one that
 // --keep names, cannot both be meant.
-func (f *treeFlags) readReplacements() error {
+func (f *treeFlags) readReplacements(ctx context.Context) error {
 	from := make(map[string]string)
 	for _, keep := range f.keeps {
 		if err := checkInside("--keep", keep, keep); err != nil {
@@ -25,7 +27,7 @@ func (f *treeFlags) readReplacements() error {
 		from[rooted(keep)] = "--keep " + keep
 	}
 	for _, text := range f.replaces {
-		made, err := readReplacement(text)
+		made, err := readReplacement(ctx, text)
 		if err != nil {
 			return err
 		}
@@ -38,9 +40,8 @@ func (f *treeFlags) readReplacements() error {
 	return nil
 }
 
-// readReplacement opens the file of --replace each time that it is read, so
-// that its size bounds no memory.
-func readReplacement(text string) (export.Made, error) {
+// readReplacement reads one --replace.
+func readReplacement(ctx context.Context, text string) (export.Made, error) {
 	place, name, ok := strings.Cut(text, "=")
 	if !ok || name == "" {
 		return export.Made{}, usagef("reading --replace %q: it is PATH=FILE", text)
@@ -48,21 +49,26 @@ func readReplacement(text string) (export.Made, error) {
 	if err := checkInside("--replace", text, place); err != nil {
 		return export.Made{}, err
 	}
+	made := export.Made{Path: rooted(place), For: forReplace, Type: export.Regular, Mode: 0o644}
 	info, err := os.Stat(name)
-	if err != nil {
+	switch {
+	case err != nil:
 		return export.Made{}, fmt.Errorf("reading --replace %q: %q: %w", text, name, hostfile.WithoutPath(err))
+	case info.IsDir():
+		return export.Made{}, fmt.Errorf("reading --replace %q: %q is a directory", text, name)
+	case info.Mode().IsRegular():
+		// It is opened each time that it is read, so that its size bounds no memory.
+		made.Size, made.Open = info.Size(), func(context.Context) (io.ReadCloser, error) { return os.Open(name) }
+		return made, nil
 	}
-	if !info.Mode().IsRegular() {
-		return export.Made{}, fmt.Errorf("reading --replace %q: %q is not a regular file", text, name)
+	// A shell's <(...) gives its bytes only once.
+	data, err := files.Document(ctx, name)
+	if err != nil {
+		return export.Made{}, fmt.Errorf("reading --replace %q: %w", text, err)
 	}
-	return export.Made{
-		Path: rooted(place),
-		For:  forReplace,
-		Type: export.Regular,
-		Mode: 0o644,
-		Size: info.Size(),
-		Open: func(context.Context) (io.ReadCloser, error) { return os.Open(name) },
-	}, nil
+	made.Size = int64(len(data))
+	made.Open = func(context.Context) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
+	return made, nil
 }
 
 // checkInside refuses a place that is not below the root: text is what flag was

@@ -13,7 +13,7 @@ func TestReadReplacement(t *testing.T) {
 	if err := os.WriteFile(file, []byte("text"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	made, err := readReplacement("/etc//x/=" + file)
+	made, err := readReplacement(t.Context(), "/etc//x/="+file)
 	if err != nil || made.Path != "etc/x" || made.Size != 4 || made.Mode != 0o644 {
 		t.Errorf("readReplacement = %+v, %v", made, err)
 	}
@@ -21,7 +21,7 @@ func TestReadReplacement(t *testing.T) {
 		"etc/x", "=" + file, "etc/x=", "etc/x=" + file + ".gone", "etc/x=" + filepath.Dir(file), "/=" + file,
 		".=" + file, "../x=" + file, "a/../x=" + file,
 	} {
-		if _, err := readReplacement(text); err == nil {
+		if _, err := readReplacement(t.Context(), text); err == nil {
 			t.Errorf("readReplacement(%q) gave no error", text)
 		}
 	}
@@ -32,7 +32,7 @@ func TestReplacementsContradict(t *testing.T) {
 		replaces, keeps []string
 		refused         bool
 	}{
-		{[]string{"a=/dev/null", "b=/dev/null"}, nil, true}, // no regular file
+		{[]string{"a=.", "b=main.go"}, nil, true}, // a directory
 		{[]string{"a=main.go"}, []string{"b"}, false},
 		{[]string{"a/b=main.go"}, []string{"a"}, false},
 		{[]string{"a=main.go", "/a/=main.go"}, nil, true},
@@ -43,7 +43,7 @@ func TestReplacementsContradict(t *testing.T) {
 		{nil, []string{"/etc/hosts/"}, false},
 	} {
 		f := treeFlags{keeps: c.keeps, replaces: c.replaces}
-		if err := f.readReplacements(); (err != nil) != c.refused {
+		if err := f.readReplacements(t.Context()); (err != nil) != c.refused {
 			t.Errorf("--replace %q --keep %q: %v", c.replaces, c.keeps, err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // usageInOurWords makes cobra's usage text one of verbs, 80 columns wide.
@@ -23,8 +24,8 @@ rootfs/), without docker.
 SOURCE is an image name (pulled when missing), or one of
   oci:DIR[:REF]  oci-archive:FILE[:REF]  docker-archive:FILE[:REF]
   snapshot:KEY  container:ID  pod:[NAMESPACE/]POD[/CONTAINER]
-where FILE may be "-" for standard input, and ID the beginning of an id. What
-runs is read as it is, and never written to.`,
+where FILE may be "-" for standard input, and ID may be the beginning of a long
+hexadecimal one. What runs is read as it is, and never written to.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -41,7 +42,10 @@ runs is read as it is, and never written to.`,
 	})
 	store := newStoreFlags(root.PersistentFlags(), s)
 	mode := root.PersistentFlags().String("progress", "auto", "auto, tty, plain, json or quiet, on standard error")
-	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		if err := checkNames(cmd.Flags()); err != nil {
+			return err
+		}
 		if err := store.check(); err != nil {
 			return err
 		}
@@ -63,6 +67,17 @@ runs is read as it is, and never written to.`,
 		}
 	}
 	return root
+}
+
+// checkNames refuses flags that name nothing: a script's unset variable must not
+// send a tar to standard output, or choose another config.json.
+func checkNames(flags *pflag.FlagSet) error {
+	for _, name := range []string{"config", "metadata-file", "output", "path"} {
+		if flag := flags.Lookup(name); flag != nil && flag.Changed && flag.Value.String() == "" {
+			return usagef("reading --%s %q: it names nothing", name, "")
+		}
+	}
+	return nil
 }
 
 // completionOfShell is for a SHELL that has none: each that has one is a verb of

@@ -21,7 +21,7 @@ func newSpec(s streams, store *storeFlags) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := store.limited(cmd.Context())
 		defer cancel()
-		if err := config.check(ctx, args[1:]); err != nil {
+		if err := config.check(ctx, args); err != nil {
 			return err
 		}
 		job := job{store: store, tree: tree, doing: "making config.json of"}

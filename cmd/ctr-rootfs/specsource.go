@@ -6,6 +6,7 @@ import (
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
 
 // The values of --spec.
@@ -14,8 +15,9 @@ const (
 	specOfContainer = "container"
 )
 
-// checkSource reads --spec container, which no other flag may change.
-func (f *configFlags) checkSource() error {
+// checkContainer reads --spec container, which no other flag may change, and
+// whether SOURCE has one to give.
+func (f *configFlags) checkContainer(source string) error {
 	if f.source != specOfContainer {
 		return usagef("reading --spec %q: it is image or container", f.source)
 	}
@@ -28,15 +30,19 @@ func (f *configFlags) checkSource() error {
 	if other := f.generating(); other != "" {
 		return usagef("reading --spec container: --%s would change it", other)
 	}
+	src, err := snapshot.ParseSource(source)
+	if err != nil {
+		return usageError{err}
+	}
+	if !src.HasTask() {
+		return usagef("reading --spec container: %q is no container and no pod", source)
+	}
 	return nil
 }
 
 // containerSpec gives the container's own config.json, for a root filesystem in
 // rootfs/ beside it.
 func containerSpec(o *opened) ([]byte, *rspec.Spec, error) {
-	if o.view.Container == nil {
-		return nil, nil, usagef("reading --spec container: %q is no container and no pod", o.source)
-	}
 	spec, err := ocispec.CheckContainer(o.view.Container.Spec)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the spec of container %q: %w", o.view.Container.ID, err)

@@ -51,8 +51,29 @@ func (f *storeFlags) check() error {
 	if f.lease < snapshot.MinLeaseLife {
 		return usagef("reading --lease %s: it is %s at least", f.lease, snapshot.MinLeaseLife)
 	}
-	if f.flags.Changed("store") && f.flags.Changed("address") {
+	if err := snapshot.CheckNamespace(f.namespace); err != nil {
+		return usagef("reading --namespace %q: %w", f.namespace, err)
+	}
+	if f.choseDir() && f.flags.Changed("address") && f.address != "" {
 		return usagef("reading --store %q: --address %q is another store", f.dir, f.address)
+	}
+	return f.checkImage()
+}
+
+// checkImage reads what is said of an image, as far as it says nothing of which.
+func (f *storeFlags) checkImage() error {
+	switch snapshot.Pull(f.pull) {
+	case snapshot.PullMissing, snapshot.PullAlways, snapshot.PullNever:
+	default:
+		return usagef("reading --pull %q: it is missing, always or never", f.pull)
+	}
+	switch f.via {
+	case "auto", "view", "layers":
+	default:
+		return usagef("reading --via %q: it is auto, view or layers", f.via)
+	}
+	if snapshot.CheckPlatform(f.platform) != nil {
+		return usagef("reading --platform %q: it is OS/ARCH[/VARIANT], as in linux/arm64", f.platform)
 	}
 	return nil
 }
@@ -70,9 +91,12 @@ func (f *storeFlags) limited(ctx context.Context) (context.Context, context.Canc
 	return ctx, cancel
 }
 
+// choseDir says that --store was given, and is not empty for the default.
+func (f *storeFlags) choseDir() bool { return f.flags.Changed("store") && f.dir != "" }
+
 // locateStore chooses the store. A flag wins over the other one's variable.
 func (f *storeFlags) locateStore() (snapshot.Location, error) {
-	if f.flags.Changed("address") {
+	if f.flags.Changed("address") && !f.choseDir() {
 		return snapshot.Locate(f.address, "")
 	}
 	return snapshot.Locate(f.address, f.dir)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -9,7 +8,6 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 )
 
@@ -17,8 +15,8 @@ import (
 // of them, spec those of newLookupFlags.
 type treeFlags struct {
 	profile          string
+	excludeFlags     excludeFlags
 	excludes         []string
-	excludeFiles     []string
 	includes         []string
 	replaces, keeps  []string
 	xattrs           string
@@ -43,8 +41,7 @@ func newTreeFlags(flags *pflag.FlagSet) *treeFlags {
 	f.live.addAllowChanges(flags)
 	f.sourceDateEpoch = os.Getenv("SOURCE_DATE_EPOCH")
 	flags.StringVar(&f.profile, "profile", "moby", "moby: leave out docker's own files and give /etc/hosts, resolv.conf and hostname; none: the image as it is")
-	flags.StringArrayVar(&f.excludes, "exclude", nil, "leave out what matches `PATTERN` (.dockerignore grammar; ! brings back)")
-	flags.StringArrayVar(&f.excludeFiles, "exclude-from", nil, "read exclude patterns from `FILE`")
+	f.excludeFlags.add(flags)
 	flags.StringArrayVar(&f.includes, "include", nil, "keep only what matches `PATTERN`")
 	flags.StringArrayVar(&f.keeps, "keep", nil, "keep the image's own `PATH`, against the profile")
 	flags.StringVar(&f.xattrs, "xattrs", "default", "extended attributes: default (not the host's and overlayfs's own), all or none")
@@ -59,34 +56,20 @@ func (f *treeFlags) check(ctx context.Context) error {
 	}
 	var err error
 	if f.xattrPolicy, err = export.ParseXattrPolicy(f.xattrs); err != nil {
-		return usageError{err}
+		return usagef("reading --xattrs %q: %w", f.xattrs, err)
 	}
-	for _, name := range f.excludeFiles {
-		if err := f.readExcludes(ctx, name); err != nil {
+	if f.excludes, err = f.excludeFlags.patterns(ctx); err != nil {
+		return err
+	}
+	if err := f.readReplacements(ctx); err != nil {
+		return err
+	}
+	for _, pattern := range f.includes {
+		if err := checkPattern("--include", pattern, pattern); err != nil {
 			return err
 		}
 	}
-	if err := f.readReplacements(); err != nil {
-		return err
-	}
-	// A pattern that cannot be read is said before anything is opened.
-	if _, err := export.NewFilter(nil, export.Rules{Exclude: f.excludes, Include: f.includes}); err != nil {
-		return usageError{err}
-	}
 	return f.readEpoch()
-}
-
-func (f *treeFlags) readExcludes(ctx context.Context, name string) error {
-	text, err := files.Document(ctx, name)
-	if err != nil {
-		return fmt.Errorf("reading exclude patterns: %w", err)
-	}
-	patterns, err := export.ReadPatterns(bytes.NewReader(text))
-	if err != nil {
-		return fmt.Errorf("reading exclude patterns from %q: %w", name, err)
-	}
-	f.excludes = append(f.excludes, patterns...)
-	return nil
 }
 
 func (f *treeFlags) readEpoch() error {

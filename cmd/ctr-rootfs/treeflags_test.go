@@ -1,8 +1,13 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/spf13/pflag"
 )
 
 func TestLatest(t *testing.T) {
@@ -36,6 +41,30 @@ func TestReadEpoch(t *testing.T) {
 		f := treeFlags{sourceDateEpoch: text}
 		if err := f.readEpoch(); (err == nil) != ok {
 			t.Errorf("SOURCE_DATE_EPOCH=%q: %v", text, err)
+		}
+	}
+}
+
+// TestExcludesInOrder reads patterns of files where the flag stands, so that a
+// later "!" brings back what a file leaves out.
+func TestExcludesInOrder(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "patterns")
+	if err := os.WriteFile(file, []byte("usr\n# a comment\nopt\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ args, want []string }{
+		{[]string{"--exclude-from", file, "--exclude", "!usr/a"}, []string{"usr", "opt", "!usr/a"}},
+		{[]string{"--exclude", "!usr/a", "--exclude-from", file}, []string{"!usr/a", "usr", "opt"}},
+		{[]string{"--exclude=a", "--exclude-from=" + file, "--exclude=b,c", "--exclude-from=" + file}, []string{"a", "usr", "opt", "b,c", "usr", "opt"}},
+		{nil, nil},
+	} {
+		flags := pflag.NewFlagSet("export", pflag.ContinueOnError)
+		f := newTreeFlags(flags)
+		if err := flags.Parse(c.args); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.check(t.Context()); err != nil || !slices.Equal(f.excludes, c.want) {
+			t.Errorf("%q: %q, %v, want %q", c.args, f.excludes, err, c.want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -32,7 +33,6 @@ func newOutputFlags(flags *pflag.FlagSet, s streams) *outputFlags {
 }
 
 func (f *outputFlags) check() error {
-	var err error
 	switch {
 	case f.format != "tar" && f.format != "dir":
 		return usagef("reading --format %q: it is tar or dir", f.format)
@@ -40,18 +40,31 @@ func (f *outputFlags) check() error {
 		return usagef("reading --format dir: it needs -o DIR")
 	case f.format == "dir" && f.compress != "auto" && f.compress != "none":
 		return usagef("reading --compress %q: a directory is not compressed", f.compress)
-	case f.format == "dir":
-	case f.compress == "auto":
+	case f.format == "tar":
+		if err := f.readCompression(); err != nil {
+			return err
+		}
+	}
+	return f.metadata.check(f.file)
+}
+
+func (f *outputFlags) readCompression() (err error) {
+	if f.compress == "auto" {
 		if f.compression, err = export.CompressionFor(f.file); err != nil {
 			return usagef("reading -o: %w: say --compress none for none", err)
 		}
+		return nil
+	}
+	// The package does not know auto, which is to be named where no other is.
+	switch format, _, _ := strings.Cut(f.compress, ":"); format {
+	case "none", "gzip", "zstd":
 	default:
-		f.compression, err = export.ParseCompression(f.compress)
+		return usagef("reading --compress %q: it is auto, none, gzip or zstd, with a level as in zstd:9", f.compress)
 	}
-	if err != nil {
-		return usageError{err}
+	if f.compression, err = export.ParseCompression(f.compress); err != nil {
+		return usagef("reading --compress %q: %w", f.compress, err)
 	}
-	return f.metadata.check(f.file)
+	return nil
 }
 
 // checkSource refuses to replace the archive that is read.

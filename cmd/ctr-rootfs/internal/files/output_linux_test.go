@@ -66,9 +66,30 @@ func TestFileAppearsWhole(t *testing.T) {
 		if all := names(t, dir); all != "[a.tar]" {
 			t.Errorf("with %q, the directory holds %s", before, all)
 		}
-		info, err := os.Stat(name)
-		if err != nil || info.Mode().Perm() != 0o666&^umask {
-			t.Errorf("with %q, mode %v, %v", before, info.Mode(), err)
+	}
+}
+
+// TestModeOfOutput: what replaces a file has its mode, as with a shell's ">", and
+// nothing that would let somebody run it as another.
+func TestModeOfOutput(t *testing.T) {
+	for older, want := range map[os.FileMode]os.FileMode{
+		0:     0o666 &^ umask, // none
+		0o600: 0o600, 0o640: 0o640, 0o666: 0o666, 0o444: 0o444,
+		0o755 | os.ModeSetuid | os.ModeSetgid | os.ModeSticky: 0o755,
+	} {
+		name := filepath.Join(t.TempDir(), "a.tar")
+		if older != 0 {
+			if err := errors.Join(os.WriteFile(name, nil, 0o600), os.Chmod(name, older)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		o := open(t, name)
+		put(t, o, "new")
+		if err := o.Finish(); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Stat(name); err != nil || info.Mode() != want {
+			t.Errorf("where %v was, mode %v, %v, want %v", older, info.Mode(), err, want)
 		}
 	}
 }

@@ -72,7 +72,7 @@ func (w *wholeFile) Finish() error {
 }
 
 func (w *wholeFile) appear() error {
-	if err := w.Chmod(0o666 &^ umask); err != nil {
+	if err := w.Chmod(w.finalMode()); err != nil {
 		return err
 	}
 	if err := w.Sync(); err != nil {
@@ -99,6 +99,16 @@ func (w *wholeFile) appear() error {
 	}
 	w.temporary = ""
 	return nil
+}
+
+// finalMode is what a shell's ">" gives: the mode of the file that is replaced,
+// which may be private for a reason, or what the umask leaves. setuid and the
+// like were for other content.
+func (w *wholeFile) finalMode() fs.FileMode {
+	if older, err := os.Lstat(w.name); err == nil && older.Mode().IsRegular() {
+		return older.Mode().Perm()
+	}
+	return 0o666 &^ umask
 }
 
 func (w *wholeFile) Discard() error {

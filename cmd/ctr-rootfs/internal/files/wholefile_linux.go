@@ -17,7 +17,7 @@ var umask = func() os.FileMode {
 }()
 
 // openUnnamed opens a file without a name in dir; errors.ErrUnsupported where
-// the filesystem has no such files.
+// the filesystem has no such files, and where none could be given a name.
 func openUnnamed(dir string) (*os.File, error) {
 	fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_WRONLY|unix.O_CLOEXEC, 0o600)
 	switch {
@@ -27,10 +27,17 @@ func openUnnamed(dir string) (*os.File, error) {
 	case err != nil:
 		return nil, err
 	}
-	return os.NewFile(uintptr(fd), dir), nil
+	f := os.NewFile(uintptr(fd), dir)
+	if _, err := os.Lstat(nameOf(f)); err != nil {
+		// There is no /proc: better a temporary name than to fail at the end.
+		return nil, errors.Join(errors.ErrUnsupported, f.Close())
+	}
+	return f, nil
 }
 
 // linkUnnamed gives a file from openUnnamed a name, which must be free.
 func linkUnnamed(f *os.File, name string) error {
-	return unix.Linkat(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(int(f.Fd())), unix.AT_FDCWD, name, unix.AT_SYMLINK_FOLLOW)
+	return unix.Linkat(unix.AT_FDCWD, nameOf(f), unix.AT_FDCWD, name, unix.AT_SYMLINK_FOLLOW)
 }
+
+func nameOf(f *os.File) string { return "/proc/self/fd/" + strconv.Itoa(int(f.Fd())) }
