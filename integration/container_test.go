@@ -1,6 +1,7 @@
 package integration_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -86,7 +87,8 @@ func readMetadata(t *testing.T, path string) (m exportedMetadata) {
 func TestContainerNames(t *testing.T) {
 	d := daemon.Start(t, daemon.Options{})
 	d.Ctr(t, "images", "import", writeArchive(t, churnName, churn(t)))
-	for _, id := range []string{"web", "web-2", "db.1"} {
+	first, second := strings.Repeat("0a", 32), "0b"+strings.Repeat("0a", 31)
+	for _, id := range []string{"web", "web-2", "db.1", first, second} {
 		d.Ctr(t, "containers", "create", churnName, id)
 	}
 	for name, test := range map[string]struct {
@@ -95,12 +97,12 @@ func TestContainerNames(t *testing.T) {
 		says   []string
 	}{
 		"whole id":          {[]string{"container:web"}, 0, nil},
-		"prefix":            {[]string{"container:web-"}, 0, nil},
-		"prefix with a dot": {[]string{"container:db."}, 0, nil},
-		"a dot is a dot":    {[]string{"container:d..1"}, statusNotFound, []string{`finding container "d..1" in namespace "default": not found`}},
-		"several":           {[]string{"container:we"}, statusNotFound, []string{`finding container "we": it may be web, web-2: give more of its id`}},
-		"none":              {[]string{"container:x"}, statusNotFound, []string{`finding container "x" in namespace "default": not found`}},
-		"another namespace": {[]string{"-n", "empty", "container:db"}, statusNotFound, []string{`it is only in namespace "default": use --namespace default`}},
+		"short id":          {[]string{"container:" + first[:12]}, 0, nil},
+		"several":           {[]string{"container:0"}, statusNotFound, []string{`finding container "0": it may be ` + first + ", " + second + ": give more of its id"}},
+		"prefix of a name":  {[]string{"container:web-"}, statusNotFound, []string{`finding container "web-" in namespace "default": not found`}},
+		"none":              {[]string{"container:db"}, statusNotFound, []string{`finding container "db" in namespace "default": not found`}},
+		"too long":          {[]string{"container:" + first + "0"}, statusNotFound, []string{"not found"}},
+		"another namespace": {[]string{"-n", "empty", "container:db.1"}, statusNotFound, []string{`it is only in namespace "default": use --namespace default`}},
 		"pause an image":    {[]string{"--pause", churnName}, 2, []string{"is no container and no pod"}},
 		"no such spec":      {[]string{"container:"}, 2, []string{`nothing follows "container:"`}},
 	} {
@@ -116,6 +118,29 @@ func TestContainerNames(t *testing.T) {
 	}
 	if left := d.Left(t, "default", "overlayfs").Leases; len(left) != 0 {
 		t.Errorf("leases are left: %q", left)
+	}
+}
+
+// TestContainerOfADamagedImage exports a container whose image cannot be read any
+// more, as after a power cut: its root is there.
+func TestContainerOfADamagedImage(t *testing.T) {
+	d := daemon.Start(t, daemon.Options{})
+	d.Ctr(t, "images", "import", writeArchive(t, churnName, churn(t)))
+	startWriter(t, d, nil, "web")
+	want := ctrRootfs(t, "ls", "--address", d.Address, "--pause", "container:web").stdout
+	blobs := filepath.Join(d.Dir, "root/io.containerd.content.v1.content/blobs/sha256")
+	names, err := os.ReadDir(blobs)
+	if err != nil || len(names) == 0 {
+		t.Fatalf("%d blobs in %s: %v", len(names), blobs, err)
+	}
+	for _, name := range names {
+		if err := os.Truncate(filepath.Join(blobs, name.Name()), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := ctrRootfs(t, "ls", "--address", d.Address, "--pause", "container:web")
+	if !bytes.Equal(o.stdout, want) || !strings.Contains(o.stderr, "cannot be read") {
+		t.Errorf("got %q, want %q\n%s", o.stdout, want, o.stderr)
 	}
 }
 

@@ -105,11 +105,16 @@ func (v *View) describe(ctx context.Context, sess *session, c containers.Contain
 		return info, fmt.Errorf("finding snapshot %q of container %q: %w", c.SnapshotKey, c.ID, err)
 	}
 	image, err := stored(ctx, sess, Source{Kind: ImageName, Name: c.Image, Typed: c.Image}, want)
-	if errdefs.IsNotFound(err) || errors.Is(err, ErrNotFound) {
-		return info, nil
-	}
-	if err != nil {
+	switch {
+	case err == nil:
+	case ended(ctx, err) || unavailable(err):
 		return info, err
+	case errdefs.IsNotFound(err) || errors.Is(err, ErrNotFound):
+		return info, nil
+	default:
+		// Its root is there, whatever has become of the image.
+		v.store.opts.Notify(fmt.Sprintf("the image %q of container %q cannot be read: %v", c.Image, c.ID, err))
+		return info, nil
 	}
 	same, err := madeFrom(ctx, sn, info, image)
 	if same {
@@ -174,8 +179,13 @@ func (s *Store) container(ctx context.Context, sess *session, src Source) (conta
 	return found[0], nil
 }
 
-// containersByID finds the container of that id, else those whose ids begin
-// with it.
+// shortID is the beginning of an id as nerdctl, docker and Kubernetes make them: 64
+// hexadecimal digits. The ids of others are names, of which one may begin with
+// another.
+var shortID = regexp.MustCompile("^[0-9a-f]{1,63}$")
+
+// containersByID finds the container of that id, else those whose long hexadecimal
+// ids begin with it.
 func containersByID(ctx context.Context, sess *session, id string) ([]containers.Container, error) {
 	store := sess.client.ContainerService()
 	c, err := store.Get(ctx, id)
@@ -186,7 +196,10 @@ func containersByID(ctx context.Context, sess *session, id string) ([]containers
 	if !errdefs.IsNotFound(err) && !errdefs.IsInvalidArgument(err) {
 		return nil, fmt.Errorf("finding container %q: %w", id, err)
 	}
-	found, err := store.List(ctx, "id~="+strconv.Quote("^"+regexp.QuoteMeta(id)))
+	if !shortID.MatchString(id) {
+		return nil, nil
+	}
+	found, err := store.List(ctx, "id~="+strconv.Quote(fmt.Sprintf("^%s[0-9a-f]{%d}$", id, 64-len(id))))
 	if err != nil {
 		return nil, fmt.Errorf("listing containers: %w", err)
 	}

@@ -120,6 +120,19 @@ func unnamed(p ispec.Platform) bool {
 	return p.Architecture == "" && (p.OS == "" || p.OS == "linux")
 }
 
+// orUnnamed has a pull fetch the manifests that name no architecture, too: whether
+// one of them is meant only choose can tell.
+type orUnnamed struct{ platforms.MatchComparer }
+
+func (m orUnnamed) Match(p ispec.Platform) bool { return unnamed(p) || m.MatchComparer.Match(p) }
+
+func (m orUnnamed) Less(a, b ispec.Platform) bool {
+	if unnamed(a) != unnamed(b) {
+		return unnamed(b)
+	}
+	return m.MatchComparer.Less(a, b)
+}
+
 // load reads the manifest that desc names, and its config.
 func load(ctx context.Context, blobs content.Provider, name string, desc ispec.Descriptor) (*Image, error) {
 	var manifest ispec.Manifest

@@ -2,12 +2,15 @@ package snapshot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/platforms"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/archive"
 )
 
 const (
@@ -17,19 +20,39 @@ const (
 	// list some dozens of platforms, and a small one that lists another a
 	// thousand times, which does the same, would be read for ever.
 	maxManifests = 10_000
+	// maxSearched bounds the bytes of what is read for that: an index may list
+	// one large config again and again, and each takes its time.
+	maxSearched = 64 * archive.MaxDocument
 )
 
 // manifests lists the manifests below targets, each with its platform: the
 // descriptor's, else the config's. odd says what is wrong with those that cannot
 // be read, or are no image's: only where no other fits does that matter.
 func manifests(ctx context.Context, blobs content.Provider, targets ...ispec.Descriptor) (found []ispec.Descriptor, odd []error, err error) {
-	search := manifestSearch{blobs: blobs, left: maxManifests}
+	search := manifestSearch{blobs: &searched{blobs, maxSearched}, left: maxManifests}
 	for _, t := range targets {
 		if err := search.below(ctx, t, maxNesting); err != nil {
 			return nil, nil, err
 		}
 	}
 	return search.found, search.odd, nil
+}
+
+// searched bounds what is read of blobs.
+type searched struct {
+	content.Provider
+	left int64
+}
+
+func (s *searched) ReaderAt(ctx context.Context, desc ispec.Descriptor) (content.ReaderAt, error) {
+	blob, err := s.Provider.ReaderAt(ctx, desc)
+	if err != nil {
+		return nil, err
+	}
+	if s.left -= blob.Size(); s.left < 0 {
+		return nil, errors.Join(fmt.Errorf("the documents of its indexes have more than %d bytes", maxSearched), blob.Close())
+	}
+	return blob, nil
 }
 
 // manifestSearch looks for manifests in indexes.
@@ -41,6 +64,9 @@ type manifestSearch struct {
 }
 
 func (s *manifestSearch) below(ctx context.Context, desc ispec.Descriptor, depth int) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if s.left--; s.left < 0 {
 		return fmt.Errorf("reading %s: its indexes list more than %d manifests", desc.Digest, maxManifests)
 	}
@@ -60,7 +86,8 @@ func (s *manifestSearch) below(ctx context.Context, desc ispec.Descriptor, depth
 		if err != nil {
 			return s.keep(ctx, err)
 		}
-		desc.Platform = &image.Platform
+		p := image.Platform // alone: the rest of the image may be 16 MiB
+		desc.Platform = &p
 	}
 	s.found = append(s.found, desc)
 	return nil

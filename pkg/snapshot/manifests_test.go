@@ -1,8 +1,10 @@
 package snapshot
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -58,4 +60,41 @@ func TestOddManifests(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestManySameManifests has an index list one manifest again and again, whose
+// config is large: nothing of it is kept but its platform, what is read has a
+// limit, and the end of ctx is one.
+func TestManySameManifests(t *testing.T) {
+	c := memoryCollection{documents: documents{}}
+	config := c.add(ispec.MediaTypeImageConfig, []byte(`{"os":"linux","architecture":"amd64","author":"`+strings.Repeat("x", 8<<20)+`"}`))
+	manifest := c.add(ispec.MediaTypeImageManifest, []byte(`{"config":`+described(config)+`,"layers":[]}`))
+	index := func(times int) ispec.Descriptor {
+		list := strings.TrimSuffix(strings.Repeat(described(manifest)+",", times), ",")
+		return c.add(ispec.MediaTypeImageIndex, []byte(`{"manifests":[`+list+`]}`))
+	}
+	few, many := index(20), index(maxSearched>>23+1)
+	before := heapInUse()
+	found, odd, err := manifests(t.Context(), c, few)
+	if kept := heapInUse() - before; err != nil || len(found) != 20 || len(odd) != 0 || kept > 40<<20 {
+		t.Errorf("20 times: %d found, %v, error %v; %d bytes are kept", len(found), odd, err, kept)
+	}
+	runtime.KeepAlive(found)
+	_, odd, err = manifests(t.Context(), c, many)
+	if err := errors.Join(append(odd, err)...); err == nil || !strings.Contains(err.Error(), "have more than") {
+		t.Errorf("over the limit: error %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := manifests(ctx, c, few); !errors.Is(err, context.Canceled) {
+		t.Errorf("after the end of ctx: error %v", err)
+	}
+}
+
+// heapInUse is what is reachable.
+func heapInUse() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }

@@ -133,7 +133,7 @@ func (s *Store) pull(ctx context.Context, sess *session, req Request, want wante
 		return image, err
 	}
 	s.opts.Notify(fmt.Sprintf("pulling %s for %s into %s", req.Source.Name, want.text, s.opts.Location))
-	options := []containerd.RemoteOpt{containerd.WithPlatformMatcher(want.match), containerd.WithImageHandlerWrapper(fewAtOnce)}
+	options := []containerd.RemoteOpt{containerd.WithPlatformMatcher(orUnnamed{want.match}), containerd.WithImageHandlerWrapper(fewAtOnce)}
 	snapshotter := ""
 	if req.Via != ViaLayers {
 		var err error
@@ -161,7 +161,7 @@ func (s *Store) pull(ctx context.Context, sess *session, req Request, want wante
 func (s *Store) fetchDocuments(ctx context.Context, sess *session, req Request, want wanted) (*Image, *registry.Remote, error) {
 	store := sess.client.ContentStore()
 	remote := registry.Config(req.Registry).Remote(ctx, s.opts.Notify)
-	target, err := remote.Documents(ctx, store, req.Source.Name, want.match)
+	target, err := remote.Documents(ctx, store, req.Source.Name, orUnnamed{want.match})
 	if err != nil {
 		return nil, nil, failed(ctx, remote, store, &PullError{Image: req.Source.Name, Err: err})
 	}

@@ -1,11 +1,13 @@
 package snapshot
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // processLabels describes this process so that another one can tell whether
@@ -30,6 +32,9 @@ func processLabels() map[string]string {
 // has not asked for yet, is not there.
 func startTime(pid int) (string, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if errors.Is(err, fs.ErrNotExist) && !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+		return "", fmt.Errorf("reading /proc/%d/stat: this user is not shown it", pid) // proc(5), hidepid
+	}
 	if err != nil {
 		return "", err
 	}

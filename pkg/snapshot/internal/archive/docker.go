@@ -20,6 +20,10 @@ import (
 	"github.com/ctr-rootfs/ctr-rootfs/internal/inflate"
 )
 
+// maxDockerImages bounds what an archive has: the largest that were seen have some
+// hundreds.
+const maxDockerImages = 10_000
+
 // errNoArchive is what a tar without an image is.
 var errNoArchive = errors.New("it is no image archive: it has neither an OCI layout's files nor docker's manifest.json")
 
@@ -39,6 +43,9 @@ func (a *Tar) dockerIndex(ctx context.Context) (index ispec.Index, err error) {
 	var saved []dockerImage
 	if err := a.document(dockerManifest, &saved); err != nil {
 		return index, err
+	}
+	if len(saved) > maxDockerImages {
+		return index, fmt.Errorf("reading %q: it lists %d images, more than %d", dockerManifest, len(saved), maxDockerImages)
 	}
 	for _, s := range saved {
 		if ctx.Err() != nil {
@@ -73,30 +80,53 @@ func named(desc ispec.Descriptor, tags []string) []ispec.Descriptor {
 	return all
 }
 
-// dockerImage makes the manifest that docker does not save.
-func (a *Tar) dockerImage(ctx context.Context, s dockerImage) (ispec.Descriptor, error) {
-	file, err := a.part(s.Config)
+// dockerConfig is what a manifest needs to know of a config.
+type dockerConfig struct {
+	blob     ispec.Descriptor
+	diffIDs  []digest.Digest
+	platform ispec.Platform
+}
+
+// dockerConfig reads a config, once however often it is named: who made the archive
+// may be hostile.
+func (a *Tar) dockerConfig(name string) (*dockerConfig, error) {
+	file, err := a.part(name)
 	if err != nil {
-		return ispec.Descriptor{}, err
+		return nil, err
 	}
-	config, err := readDocument(s.Config, file, file.Size())
+	if known, ok := a.configs[file]; ok {
+		return known, nil
+	}
+	text, err := readDocument(name, file, file.Size())
 	if err != nil {
-		return ispec.Descriptor{}, err
+		return nil, err
 	}
 	var parsed ispec.Image
-	if err := json.Unmarshal(config, &parsed); err != nil {
-		return ispec.Descriptor{}, fmt.Errorf("parsing %q: %w", s.Config, err)
+	if err := json.Unmarshal(text, &parsed); err != nil {
+		return nil, fmt.Errorf("parsing %q: %w", name, err)
 	}
-	if names, ids := len(s.Layers), len(parsed.RootFS.DiffIDs); names != ids {
+	blob := a.made.add(images.MediaTypeDockerSchema2Config, text)
+	config := &dockerConfig{blob, parsed.RootFS.DiffIDs, platforms.Normalize(parsed.Platform)}
+	a.configs[file] = config
+	return config, nil
+}
+
+// dockerImage makes the manifest that docker does not save.
+func (a *Tar) dockerImage(ctx context.Context, s dockerImage) (ispec.Descriptor, error) {
+	config, err := a.dockerConfig(s.Config)
+	if err != nil {
+		return ispec.Descriptor{}, err
+	}
+	if names, ids := len(s.Layers), len(config.diffIDs); names != ids {
 		return ispec.Descriptor{}, fmt.Errorf("reading %q: it lists %d layers, %q has %d diff IDs", dockerManifest, names, s.Config, ids)
 	}
 	manifest := ispec.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2},
 		MediaType: images.MediaTypeDockerSchema2Manifest,
-		Config:    a.made.add(images.MediaTypeDockerSchema2Config, config),
+		Config:    config.blob,
 	}
 	for i, name := range s.Layers {
-		layer, err := a.dockerLayer(ctx, path.Clean(name), parsed.RootFS.DiffIDs[i])
+		layer, err := a.dockerLayer(ctx, path.Clean(name), config.diffIDs[i])
 		if err != nil {
 			return ispec.Descriptor{}, err
 		}
@@ -107,7 +137,7 @@ func (a *Tar) dockerImage(ctx context.Context, s dockerImage) (ispec.Descriptor,
 		return ispec.Descriptor{}, fmt.Errorf("making a manifest: %w", err)
 	}
 	desc := a.made.add(manifest.MediaType, text)
-	p := platforms.Normalize(parsed.Platform)
+	p := config.platform
 	desc.Platform = &p
 	return desc, nil
 }

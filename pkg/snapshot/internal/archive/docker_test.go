@@ -32,6 +32,7 @@ func dockerTar(t *testing.T, names ...string) (a *Tar, diffIDs []digest.Digest) 
 	a = &Tar{
 		parts: map[string]*io.SectionReader{}, made: documents{}, aliases: map[digest.Digest]string{},
 		digests: map[*io.SectionReader]digest.Digest{},
+		configs: map[*io.SectionReader]*dockerConfig{},
 	}
 	for name, document := range map[string]any{
 		dockerManifest: []dockerImage{{Config: "config.json", Layers: names}},

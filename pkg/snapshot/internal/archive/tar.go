@@ -40,6 +40,8 @@ type Tar struct {
 	// digests are those of docker's layers that were looked at, empty for a plain
 	// one. Links share a part.
 	digests map[*io.SectionReader]digest.Digest
+	// configs are docker's that were read.
+	configs map[*io.SectionReader]*dockerConfig
 }
 
 // OpenTar indexes the archive in the file of that name, "-" for standard input.
@@ -53,6 +55,7 @@ func OpenTar(ctx context.Context, name string, o Options) (*Tar, error) {
 	a := &Tar{
 		file: file, made: documents{}, aliases: map[digest.Digest]string{},
 		digests: map[*io.SectionReader]digest.Digest{},
+		configs: map[*io.SectionReader]*dockerConfig{},
 	}
 	if err := a.list(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
