@@ -72,7 +72,11 @@ func (w *wholeFile) Finish() error {
 }
 
 func (w *wholeFile) appear() error {
-	if err := w.Chmod(w.finalMode()); err != nil {
+	mode, err := w.finalMode()
+	if err != nil {
+		return err
+	}
+	if err := w.Chmod(mode); err != nil {
 		return err
 	}
 	if err := w.Sync(); err != nil {
@@ -104,11 +108,15 @@ func (w *wholeFile) appear() error {
 // finalMode is what a shell's ">" gives: the mode of the file that is replaced,
 // which may be private for a reason, or what the umask leaves. setuid and the
 // like were for other content.
-func (w *wholeFile) finalMode() fs.FileMode {
-	if older, err := os.Lstat(w.name); err == nil && older.Mode().IsRegular() {
-		return older.Mode().Perm()
+func (w *wholeFile) finalMode() (fs.FileMode, error) {
+	older, err := os.Lstat(w.name)
+	switch {
+	case err == nil && older.Mode().IsRegular():
+		return older.Mode().Perm(), nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return 0, err // in doubt, nothing is shown to more people than before
 	}
-	return 0o666 &^ umask
+	return 0o666 &^ umask, nil
 }
 
 func (w *wholeFile) Discard() error {
