@@ -253,6 +253,8 @@ func absentHint(e *snapshot.AbsentError) string {
 		return "use --snapshotter " + e.Snapshotters[0]
 	case len(e.Namespaces) > 0:
 		return "use --namespace " + e.Namespaces[0]
+	case e.Embedded != "" && e.Kind != snapshot.SnapshotKey:
+		return "that has no containers: name the socket of the containerd that has it with --address"
 	}
 	return ""
 }

@@ -43,6 +43,7 @@ func shownErrors() []error {
 		&snapshot.UnpackError{Image: image, Snapshotter: "erofs", Err: errors.New("mkfs.erofs: exit status 1")},
 		&snapshot.PullError{Image: "private.example.com/library/alpine:3.20", Err: fmt.Errorf("looking up the credentials of %q in %q: %w", "private.example.com", "/root/.docker/config.json", snapshot.ErrRegistryToken)},
 		&snapshot.SpoolError{Dir: "/tmp", Err: syscall.ENOSPC},
+		&snapshot.AbsentError{Kind: snapshot.ContainerID, Name: "web", Namespace: "default", Embedded: "/var/lib/ctr-rootfs"},
 		&snapshot.AbsentError{Kind: snapshot.SnapshotKey, Name: "build-1", Namespace: "default", Snapshotter: "overlayfs", Snapshotters: []string{"native"}},
 		&snapshot.AmbiguousError{Kind: snapshot.ContainerID, Name: "4f", Have: []string{"4f7e2b", "4fc001"}},
 		&snapshot.AmbiguousError{Kind: snapshot.PodName, Name: "web", Have: []string{"default/web/app", "default/web/sidecar"}},

@@ -7,6 +7,8 @@ import "fmt"
 type AbsentError struct {
 	Kind            SourceKind
 	Name, Namespace string
+	// Embedded is the embedded store's directory, empty for a daemon.
+	Embedded string
 	// Snapshotter is the one whose snapshot was looked for, else empty.
 	Snapshotter string
 	// Namespaces and Snapshotters are the other ones that have it.
@@ -15,6 +17,9 @@ type AbsentError struct {
 
 func (e *AbsentError) Error() string {
 	where := fmt.Sprintf("namespace %q", e.Namespace)
+	if e.Embedded != "" {
+		where += fmt.Sprintf(" of the embedded store %q", e.Embedded)
+	}
 	if e.Snapshotter != "" {
 		where = fmt.Sprintf("snapshotter %q, %s", e.Snapshotter, where)
 	}

@@ -36,3 +36,13 @@ func TestOpenArchiveOfAnother(t *testing.T) {
 		}
 	}
 }
+
+// TestLayersOfAnArchive refuses a view of an archive by its layers, whose name
+// would be taken for an image's.
+func TestLayersOfAnArchive(t *testing.T) {
+	v := &View{}
+	err := v.open(t.Context(), nil, Request{Source: Source{Kind: OCILayout, Name: "localhost:1/app"}, Via: ViaLayers}, wanted{})
+	if err == nil || !strings.Contains(err.Error(), "OpenArchive") {
+		t.Errorf("error %v, want one that says what it is for", err)
+	}
+}

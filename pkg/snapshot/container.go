@@ -155,7 +155,7 @@ func (s *Store) container(ctx context.Context, sess *session, src Source) (conta
 		return containers.Container{}, err
 	}
 	if len(found) == 0 {
-		absent := &AbsentError{Kind: src.Kind, Name: src.Name, Namespace: s.opts.Namespace}
+		absent := &AbsentError{Kind: src.Kind, Name: src.Name, Namespace: s.opts.Namespace, Embedded: s.opts.Location.Dir}
 		absent.Namespaces, err = s.otherNamespaces(ctx, sess, func(ctx context.Context) (bool, error) {
 			found, err := find(ctx, sess, src.Name)
 			return len(found) > 0, err

@@ -3,6 +3,8 @@ package snapshot
 import (
 	"strings"
 	"testing"
+
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // TestUnknownLayer says which layer of a manifest is of a kind that nobody
@@ -70,5 +72,25 @@ func TestUnnamedArchitecture(t *testing.T) {
 		if (err == nil) != c.taken || c.taken && image == nil {
 			t.Errorf("%s: error %v, taken: want %v", name, err, c.taken)
 		}
+	}
+}
+
+// TestOrUnnamed fetches what names no architecture beside what is wanted, and
+// rather the latter.
+func TestOrUnnamed(t *testing.T) {
+	want, err := platform("linux/arm64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := orUnnamed{want.match}
+	arm, none := ispec.Platform{OS: "linux", Architecture: "arm64"}, ispec.Platform{}
+	for p, matched := range map[string]bool{"linux/arm64": true, "/": true, "linux/": true, "linux/amd64": false, "windows/": false, "unknown/unknown": false} {
+		os, arch, _ := strings.Cut(p, "/")
+		if m.Match(ispec.Platform{OS: os, Architecture: arch}) != matched {
+			t.Errorf("%q: matched %v, want %v", p, !matched, matched)
+		}
+	}
+	if !m.Less(arm, none) || m.Less(none, arm) {
+		t.Error("what names no architecture comes before what is wanted")
 	}
 }

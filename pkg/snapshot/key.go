@@ -40,7 +40,7 @@ func (v *View) openSnapshot(ctx context.Context, sess *session) (err error) {
 
 // absentSnapshot says where else the snapshot is.
 func (v *View) absentSnapshot(ctx context.Context, sess *session) error {
-	absent := &AbsentError{Kind: SnapshotKey, Name: v.source.Name, Namespace: v.store.opts.Namespace, Snapshotter: v.Snapshotter}
+	absent := &AbsentError{Kind: SnapshotKey, Name: v.source.Name, Namespace: v.store.opts.Namespace, Embedded: v.store.opts.Location.Dir, Snapshotter: v.Snapshotter}
 	has := func(ctx context.Context, snapshotter string) (bool, error) {
 		_, err := sess.client.SnapshotService(snapshotter).Stat(ctx, absent.Name)
 		return err == nil, ignoreNotFound(err)

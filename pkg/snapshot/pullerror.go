@@ -151,10 +151,12 @@ func plainHTTP(err error) bool {
 	return errors.As(err, &header) || errors.Is(err, http.ErrSchemeMismatch)
 }
 
+// untrusted says whether nobody known has signed a certificate. One that is expired,
+// or another host's, no authority mends.
 func untrusted(err error) bool {
-	var verification *tls.CertificateVerificationError
 	var authority x509.UnknownAuthorityError
-	return errors.As(err, &verification) || errors.As(err, &authority)
+	var roots x509.SystemRootsError
+	return errors.As(err, &authority) || errors.As(err, &roots)
 }
 
 // damaged gives what the store said of bytes that it did not take, in whose

@@ -44,6 +44,8 @@ func TestPullError(t *testing.T) {
 		{request(&net.DNSError{Err: "no such host", Name: "example.com"}), PullUnreachable, "no such host", false},
 		{request(tls.RecordHeaderError{Msg: "first record"}), PullPlainHTTP, "plain HTTP", false},
 		{request(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), PullUntrusted, "unknown authority", false},
+		{request(&tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Cert: &x509.Certificate{}, Reason: x509.Expired}}), 0, "has expired", false},
+		{request(&tls.CertificateVerificationError{Err: x509.HostnameError{Certificate: &x509.Certificate{}, Host: "b"}}), 0, "certificate", false},
 		{wrong, PullDamaged, "digest sha256:a, expected sha256:b", false},
 		{errors.New("rpc error: read past expected size 7"), PullDamaged, "read past expected size 7", false},
 		{fmt.Errorf("could not fetch content descriptor sha256:a (x) from remote: %w", errdefs.ErrNotFound), PullIncomplete, "sha256:a", false},

@@ -168,6 +168,9 @@ func (v *View) open(ctx context.Context, sess *session, req Request, want wanted
 	case ContainerID, PodName:
 		return v.openContainer(ctx, sess, req, want)
 	}
+	if req.Via == ViaLayers && req.Source.InArchive() {
+		return fmt.Errorf("opening %q by its layers: it is for OpenArchive", req.Source)
+	}
 	if req.Via == ViaLayers {
 		return v.openLayers(ctx, sess, req, want)
 	}

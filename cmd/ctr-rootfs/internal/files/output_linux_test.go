@@ -74,8 +74,8 @@ func TestFileAppearsWhole(t *testing.T) {
 func TestModeOfOutput(t *testing.T) {
 	for older, want := range map[os.FileMode]os.FileMode{
 		0:     0o666 &^ umask, // none
-		0o600: 0o600, 0o640: 0o640, 0o666: 0o666, 0o444: 0o444,
-		0o755 | os.ModeSetuid | os.ModeSetgid | os.ModeSticky: 0o755,
+		0o600: 0o600, 0o640: 0o640 &^ umask, 0o666: 0o666 &^ umask, 0o444: 0o444 &^ umask,
+		0o755 | os.ModeSetuid | os.ModeSetgid | os.ModeSticky: 0o644 &^ umask,
 	} {
 		name := filepath.Join(t.TempDir(), "a.tar")
 		if older != 0 {

@@ -105,18 +105,18 @@ func (w *wholeFile) appear() error {
 	return nil
 }
 
-// finalMode is what a shell's ">" gives: the mode of the file that is replaced,
-// which may be private for a reason, or what the umask leaves. setuid and the
-// like were for other content.
+// finalMode is what the umask leaves, and no more than the file that is replaced
+// had, which may be private for a reason.
 func (w *wholeFile) finalMode() (fs.FileMode, error) {
+	mode := 0o666 &^ umask
 	older, err := os.Lstat(w.name)
 	switch {
 	case err == nil && older.Mode().IsRegular():
-		return older.Mode().Perm(), nil
+		return older.Mode().Perm() & mode, nil
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return 0, err // in doubt, nothing is shown to more people than before
 	}
-	return 0o666 &^ umask, nil
+	return mode, nil
 }
 
 func (w *wholeFile) Discard() error {
