@@ -195,3 +195,20 @@ func TestPlainHTTP(t *testing.T) {
 	export.args = append(export.args, "--plain-http")
 	onlyFile(t, export.succeed(t).stdout, "open")
 }
+
+// TestPullWithoutArchitecture pulls an image whose index names no architecture and
+// lists nothing else but an attestation, and one beside an image for this machine.
+func TestPullWithoutArchitecture(t *testing.T) {
+	d := daemon.Start(t, daemon.Options{})
+	r := startRegistry(t, registryOptions{})
+	attestation := marked("unknown", "attestation")
+	attestation.Platform.OS = "unknown"
+	r.push(t, "alone:1", marked("", "unnamed"), attestation)
+	r.push(t, "beside:1", marked("", "unnamed"), marked(runtime.GOARCH, "named"))
+	for _, via := range []string{"layers", "view"} {
+		for name, file := range map[string]string{"alone": "unnamed", "beside": "named"} {
+			args := []string{"export", "--address", d.Address, "--profile", "none", "--plain-http", "--pull", "always", "--via", via, r.host + "/" + name + ":1"}
+			onlyFile(t, ctrRootfs(t, args...).stdout, file)
+		}
+	}
+}

@@ -153,3 +153,16 @@ func writeDockerArchive(t *testing.T, image imagetest.Image) string {
 	}
 	return writeFile(t, "docker.tar", data.Bytes())
 }
+
+// TestContainerOfAnEmbeddedStore looks for a container and a pod where there never
+// are any, as on a host whose containerd listens elsewhere.
+func TestContainerOfAnEmbeddedStore(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	for _, source := range []string{"container:web", "pod:web"} {
+		o := invocation{args: []string{"ls", "--store", dir, source}}.run(t)
+		if o.status != statusNotFound {
+			t.Errorf("%s: exit status %d, want %d", source, o.status, statusNotFound)
+		}
+		checkError(t, o.stderr, `of the embedded store "`+dir+`": not found: that has no containers`, "--address")
+	}
+}

@@ -31,9 +31,15 @@ func processLabels() map[string]string {
 // of /proc/PID/stat (proc_pid_stat(5)). One that has ended, but that its parent
 // has not asked for yet, is not there.
 func startTime(pid int) (string, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return startTimeIn("/proc", pid)
+}
+
+// startTimeIn has proc for a parameter because of the tests. One that hides the
+// processes of others says of them that they are not there (proc(5), hidepid).
+func startTimeIn(proc string, pid int) (string, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("%s/%d/stat", proc, pid))
 	if errors.Is(err, fs.ErrNotExist) && !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
-		return "", fmt.Errorf("reading /proc/%d/stat: this user is not shown it", pid) // proc(5), hidepid
+		return "", fmt.Errorf("reading /proc/%d/stat: this user is not shown it", pid)
 	}
 	if err != nil {
 		return "", err

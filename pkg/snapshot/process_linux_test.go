@@ -1,7 +1,10 @@
 package snapshot
 
 import (
+	"errors"
+	"io/fs"
 	"maps"
+	"os"
 	"os/exec"
 	"strconv"
 	"syscall"
@@ -87,5 +90,19 @@ func TestStateOfWithoutDescriptors(t *testing.T) {
 	}
 	if got != unknown {
 		t.Errorf("this process, which can open nothing: state %d, want unknown (%d)", got, unknown)
+	}
+}
+
+// TestHiddenProcess looks in a /proc that shows no process: one that lives is not
+// taken for one that has ended.
+func TestHiddenProcess(t *testing.T) {
+	gone := exec.Command("true")
+	if err := gone.Run(); err != nil {
+		t.Fatal(err)
+	}
+	for pid, ended := range map[int]bool{os.Getpid(): false, gone.Process.Pid: true} {
+		if _, err := startTimeIn(t.TempDir(), pid); err == nil || errors.Is(err, fs.ErrNotExist) != ended {
+			t.Errorf("process %d, which has ended: %v: error %v", pid, ended, err)
+		}
 	}
 }

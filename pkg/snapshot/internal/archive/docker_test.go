@@ -31,8 +31,7 @@ func dockerTar(t *testing.T, names ...string) (a *Tar, diffIDs []digest.Digest) 
 	}
 	a = &Tar{
 		parts: map[string]*io.SectionReader{}, made: documents{}, aliases: map[digest.Digest]string{},
-		digests: map[*io.SectionReader]digest.Digest{},
-		configs: map[*io.SectionReader]*dockerConfig{},
+		digests: map[*io.SectionReader]digest.Digest{}, configs: map[*io.SectionReader]*dockerConfig{},
 	}
 	for name, document := range map[string]any{
 		dockerManifest: []dockerImage{{Config: "config.json", Layers: names}},
@@ -114,5 +113,34 @@ func TestDigestIsInterrupted(t *testing.T) {
 	}), 0, 1<<40)
 	if _, err := a.Index(ctx); !errors.Is(err, enough) {
 		t.Errorf("error %v, want %v", err, enough)
+	}
+}
+
+// TestConfigNamedOften has docker's manifest.json name one config, and a link to it,
+// again and again: it is read once, and the images have a bound.
+func TestConfigNamedOften(t *testing.T) {
+	for times, fails := range map[int]bool{500: false, maxDockerImages: false, maxDockerImages + 1: true} {
+		a, _ := dockerTar(t)
+		text, err := json.Marshal(slices.Repeat([]dockerImage{{Config: "config.json"}, {Config: "link.json"}}, times)[:times])
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.parts[dockerManifest] = io.NewSectionReader(strings.NewReader(string(text)), 0, int64(len(text)))
+		var read atomic.Int64
+		config := a.parts["config.json"]
+		counting := readerAt(func(p []byte, at int64) (int, error) {
+			n, err := config.ReadAt(p, at)
+			read.Add(int64(n))
+			return n, err
+		})
+		a.parts["config.json"] = io.NewSectionReader(counting, 0, config.Size())
+		a.parts["link.json"] = a.parts["config.json"]
+		index, err := a.Index(t.Context())
+		switch {
+		case fails && (err == nil || !strings.Contains(err.Error(), "it lists 10001 images, more than 10000")):
+			t.Errorf("%d images: error %v, want that they are too many", times, err)
+		case !fails && (err != nil || len(index.Manifests) != times || read.Load() != config.Size()):
+			t.Errorf("%d images: %d manifests, %d bytes of the config were read, error %v, want %d bytes", times, len(index.Manifests), read.Load(), err, config.Size())
+		}
 	}
 }
