@@ -83,8 +83,8 @@ func (f *storeFlags) chosenVia(src snapshot.Source) (snapshot.Via, error) {
 	return "", nil
 }
 
-// request reads SOURCE and what the flags say of it, after check. pause holds a container still
-// until the view is removed.
+// request reads SOURCE and what the flags say of it, after check. pause holds a
+// container still until the view is removed.
 func (f *storeFlags) request(source string, pause bool) (request, error) {
 	src, err := snapshot.ParseSource(source)
 	if err != nil {
