@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"os"
+	"os/exec"
 	"syscall"
 	"testing"
 	"time"
@@ -107,6 +108,25 @@ func fullPipe(t *testing.T) *os.File {
 	return w
 }
 
+// ended gives the exit status of a command whose reader stalls: --timeout ends it,
+// or, where that is "0s", a signal.
+func ended(t *testing.T, cmd *exec.Cmd, timeout string) int {
+	t.Helper()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	kill := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
+	defer kill.Stop()
+	if timeout == "0s" {
+		time.Sleep(3 * time.Second)
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Errorf("it did not wait for its reader: %v", err)
+		}
+	}
+	_ = cmd.Wait() // its status is what is asked for
+	return cmd.ProcessState.ExitCode()
+}
+
 // TestReaderOfTextStalls has verbs that print write to a full pipe, until
 // --timeout or a signal ends them.
 func TestReaderOfTextStalls(t *testing.T) {
@@ -133,19 +153,7 @@ func TestReaderOfTextStalls(t *testing.T) {
 				var stderr bytes.Buffer
 				cmd := invocation{args: append([]string{"--timeout", timeout}, args...)}.command()
 				cmd.Stdout, cmd.Stderr = fullPipe(t), &stderr
-				if err := cmd.Start(); err != nil {
-					t.Fatal(err)
-				}
-				kill := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
-				defer kill.Stop()
-				if timeout == "0s" {
-					time.Sleep(3 * time.Second)
-					if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-						t.Errorf("it did not wait for its reader: %v", err)
-					}
-				}
-				_ = cmd.Wait() // its status is asked for below
-				if status := cmd.ProcessState.ExitCode(); status != want {
+				if status := ended(t, cmd, timeout); status != want {
 					t.Errorf("exit status %d, want %d\n%s", status, want, &stderr)
 				} else if want == statusFailed {
 					checkError(t, stderr.String(), "--timeout")
@@ -165,19 +173,7 @@ func TestReaderOfErrorsStalls(t *testing.T) {
 		for _, mode := range []string{"plain", "json"} {
 			cmd := invocation{args: []string{"--timeout", timeout, "--progress", mode, "--address", d.Address, "export", "-o", "/dev/null", smallName}}.command()
 			cmd.Stderr = fullPipe(t)
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			kill := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
-			if timeout == "0s" {
-				time.Sleep(3 * time.Second)
-				if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-					t.Errorf("%s: it did not wait for its reader: %v", mode, err)
-				}
-			}
-			_ = cmd.Wait() // its status is asked for below
-			kill.Stop()
-			if status := cmd.ProcessState.ExitCode(); status != want {
+			if status := ended(t, cmd, timeout); status != want {
 				t.Errorf("%s, --timeout %s: exit status %d, want %d", mode, timeout, status, want)
 			}
 			if left := d.Left(t, "default", "overlayfs").Since(before); left != "" {

@@ -15,13 +15,8 @@ type File struct {
 	remove string
 }
 
-// Open makes a file in dir, or in os.TempDir() where that is empty.
-func Open(dir string) (*File, error) {
-	if dir == "" {
-		dir = os.TempDir()
-	}
-	return open(dir)
-}
+// Open makes a file in dir.
+func Open(dir string) (*File, error) { return open(dir) }
 
 // Close also removes a file that has a name.
 func (f *File) Close() error {

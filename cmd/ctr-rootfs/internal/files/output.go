@@ -42,8 +42,12 @@ func Create(ctx context.Context, name string, stdout *os.File) (Output, error) {
 		}
 		return Stdout(ctx, stdout), nil
 	}
-	if file, err := openDescriptor(name); err != nil || file != nil {
-		return ownDescriptor(ctx, file, name, err)
+	file, err := openDescriptor(name)
+	if err != nil {
+		return nil, err
+	}
+	if file != nil {
+		return ownDescriptor(ctx, file)
 	}
 	info, err := os.Stat(name)
 	switch {
@@ -58,14 +62,11 @@ func Create(ctx context.Context, name string, stdout *os.File) (Output, error) {
 }
 
 // ownDescriptor writes to a duplicate of what this process has open.
-func ownDescriptor(ctx context.Context, file *os.File, name string, err error) (Output, error) {
-	if err != nil {
-		return nil, err
-	}
+func ownDescriptor(ctx context.Context, file *os.File) (Output, error) {
 	if term.IsTerminal(int(file.Fd())) {
 		return nil, errors.Join(ErrTerminal, file.Close())
 	}
-	return newInPlace(ctx, file, fmt.Sprintf("%q", name), true), nil
+	return newInPlace(ctx, file, fmt.Sprintf("%q", file.Name()), true), nil
 }
 
 // Stdout gives standard output, a terminal as well. Who reads it may stall: a

@@ -15,7 +15,7 @@ import (
 func TestWithoutProc(t *testing.T) {
 	runtime.LockOSThread()
 	if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
-		t.Skip("no mount namespace may be made here: ", err)
+		t.Skip("SKIPPED: no mount namespace may be made here: run the tests as root: ", err)
 	}
 	if err := errors.Join(
 		unix.Mount("", "/", "", unix.MS_PRIVATE|unix.MS_REC, ""),
