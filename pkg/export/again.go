@@ -20,7 +20,10 @@ func (w *writer) putAgain(ctx context.Context, it *item, moved *movedError) erro
 	var err error
 	for range maxAgain {
 		var e *Entry
-		e, err = w.tree.Lookup(ctx, old.Path)
+		err = w.reads.do(func() (err error) {
+			e, err = w.tree.Lookup(ctx, old.Path)
+			return err
+		})
 		if errors.Is(err, fs.ErrNotExist) || err == nil && old.Type == Directory && e.Type != Directory {
 			return w.putGone(ctx, it, &old, moved)
 		}
@@ -55,7 +58,7 @@ func (w *writer) putFresh(ctx context.Context, it *item, e *Entry) error {
 	alone := *e
 	alone.Link = LinkKey{}
 	it.record, it.ahead = Record{Entry: &alone}, false
-	if err := it.read(ctx); err != nil {
+	if err := w.read(ctx, it); err != nil {
 		return err
 	}
 	return w.put(ctx, it)

@@ -243,6 +243,9 @@ type fileWriter struct {
 
 func (w *fileWriter) room() ([]byte, error) { return w.buf, nil }
 
+// lose: nothing is put any more after an error.
+func (w *fileWriter) lose() {}
+
 func (w *fileWriter) took(n int) error {
 	for p := w.buf[:n]; len(p) > 0; {
 		n, err := unix.Write(w.fd, p)

@@ -143,6 +143,26 @@ func (q *readAhead) walk(ctx context.Context, t Tree) error {
 	return err
 }
 
+// drain gives each batch to put, in the walker's order, once it is read.
+func (q *readAhead) drain(p *patience, put func(*batch) error) error {
+	for {
+		b, open, err := receive(p, q.ordered)
+		if err == nil && !open {
+			return nil
+		}
+		if err == nil {
+			_, _, err = receive(p, b.ready)
+		}
+		if err == nil {
+			err = put(b)
+		}
+		if err != nil {
+			return err
+		}
+		q.recycle(b)
+	}
+}
+
 // work reads what the batches name until there are no more. After ctx has ended
 // the batches are only passed on, since the sink's side waits for each.
 func (q *readAhead) work(ctx context.Context) {

@@ -84,6 +84,11 @@ func (t *tarSink) took(n int) error {
 	return nil
 }
 
+// lose leaves the free part of the buffer to whoever may still write to it.
+func (t *tarSink) lose() {
+	t.buf = append(make([]byte, 0, tarBuffer), t.buf...)
+}
+
 func (t *tarSink) write(p []byte) error {
 	for len(p) > 0 {
 		room, err := t.room()

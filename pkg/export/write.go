@@ -65,8 +65,10 @@ func (r *Report) countSocket(path string) {
 // Write walks t and puts each entry into sink, in order, hard links settled and
 // extended attributes read. It closes sink, or aborts it after any error, also
 // one of closing; t stays open. Sockets are left out and counted. When ctx ends,
-// Write stops between two reads of a body and returns the context's cause; it
-// cannot interrupt a sink that blocks. The report is right up to the error.
+// Write stops between two reads of a body and returns the context's cause; where a
+// read does not return it is a StalledError after a few seconds, and a body that was
+// given to sink may be read from, into sink's buffer, after that. It cannot
+// interrupt a sink that blocks. The report is right up to the error.
 func Write(ctx context.Context, t Tree, sink Sink) (Report, error) {
 	var report Report
 	err := putAll(ctx, t, sink, &report)
@@ -84,13 +86,22 @@ func Write(ctx context.Context, t Tree, sink Sink) (Report, error) {
 
 // putAll joins the three stages: one walker fills batches, workers read what
 // the batches name, and this goroutine puts them, in the walker's order.
-func putAll(parent context.Context, t Tree, sink Sink, report *Report) error {
+func putAll(parent context.Context, t Tree, sink Sink, report *Report) (err error) {
 	ctx, cancel := context.WithCancel(parent)
-	q := newReadAhead()
+	q, p := newReadAhead(), newPatience(parent)
 	var wg sync.WaitGroup
-	// Nothing outlives this call: whoever closes t next closes what they read.
-	defer wg.Wait()
-	defer cancel()
+	// Nothing but a read that hangs outlives this call: whoever closes t next closes
+	// what they read.
+	defer func() {
+		cancel()
+		stalled := p.do(func() error {
+			wg.Wait()
+			return nil
+		})
+		if stalled != nil {
+			err = stalled
+		}
+	}()
 
 	var walkErr error
 	wg.Go(func() {
@@ -100,21 +111,15 @@ func putAll(parent context.Context, t Tree, sink Sink, report *Report) error {
 	for range readAheadWorkers {
 		wg.Go(func() { q.work(ctx) })
 	}
-	out := &writer{tree: t, report: report, emit: func(ctx context.Context, it *item) error {
-		return putItem(ctx, sink, it)
+	out := &writer{tree: t, report: report, reads: p, emit: func(ctx context.Context, it *item) error {
+		return putItem(ctx, sink, it, p)
 	}}
-	for b := range q.ordered {
-		<-b.ready
-		if err := out.putBatch(ctx, b); err != nil {
-			if parent.Err() != nil {
-				return context.Cause(parent)
-			}
-			return err
-		}
-		q.recycle(b)
-	}
-	if parent.Err() != nil {
+	err = q.drain(p, func(b *batch) error { return out.putBatch(ctx, b) })
+	if parent.Err() != nil && !p.lost {
 		return context.Cause(parent)
+	}
+	if err != nil {
+		return err
 	}
 	return walkErr // the walker wrote it before it closed q.ordered
 }
@@ -123,6 +128,8 @@ func putAll(parent context.Context, t Tree, sink Sink, report *Report) error {
 type writer struct {
 	tree   Tree
 	report *Report
+	// reads bounds how long reads are waited for; nil waits for ever.
+	reads *patience
 	// emit gives a record that is settled and read to whoever wants it.
 	emit func(context.Context, *item) error
 	// moved are the first names of hard links that stand for something else
@@ -149,7 +156,7 @@ func (w *writer) settle(ctx context.Context, it *item) error {
 		return nil
 	}
 	if it.late {
-		it.err = it.read(ctx)
+		it.err = w.read(ctx, it)
 	}
 	if len(w.moved) > 0 {
 		w.relink(it)
@@ -164,6 +171,10 @@ func (w *writer) settle(ctx context.Context, it *item) error {
 	return err
 }
 
+func (w *writer) read(ctx context.Context, it *item) error {
+	return w.reads.do(func() error { return it.read(ctx) })
+}
+
 // put emits and counts. A movedError comes before anything is written.
 func (w *writer) put(ctx context.Context, it *item) error {
 	if err := w.emit(ctx, it); err != nil {
@@ -174,7 +185,7 @@ func (w *writer) put(ctx context.Context, it *item) error {
 }
 
 // putItem opens the body of a file that was too large to be read ahead.
-func putItem(ctx context.Context, sink Sink, it *item) error {
+func putItem(ctx context.Context, sink Sink, it *item, p *patience) error {
 	rec := &it.record
 	if rec.Type == Regular && rec.LinkTo == "" && rec.Size > 0 && rec.Open == nil {
 		return fmt.Errorf("reading %q: it has %d bytes and no body", rec.Path, rec.Size)
@@ -187,19 +198,29 @@ func putItem(ctx context.Context, sink Sink, it *item) error {
 		rec.Body = &it.reader
 		return sink.Put(ctx, rec)
 	}
-	body, err := rec.Open(ctx)
+	body := patientBody{patience: p}
+	err := p.do(func() (err error) {
+		body.ReadCloser, err = rec.Open(ctx)
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	rec.Body = body
-	return errors.Join(sink.Put(ctx, rec), body.Close())
+	err = sink.Put(ctx, rec)
+	if p.lost {
+		return err // what reads it uses it still
+	}
+	return errors.Join(err, body.Close())
 }
 
 // bodyBuffer is where a sink wants a body: room is where the next bytes go, took
-// says that n of them are there.
+// says that n of them are there. After lose, a read that was given up may write to
+// what room gave last.
 type bodyBuffer interface {
 	room() ([]byte, error)
 	took(n int) error
+	lose()
 }
 
 // copyBody moves exactly r.Size bytes to dst, and fails when the body has fewer
@@ -214,6 +235,10 @@ func copyBody(ctx context.Context, r *Record, dst bodyBuffer) error {
 			return err
 		}
 		n, readErr := r.Body.Read(buf[:min(left, int64(len(buf)))])
+		if stalled := (*StalledError)(nil); errors.As(readErr, &stalled) {
+			dst.lose()
+			return readErr
+		}
 		if err := dst.took(n); err != nil {
 			return err
 		}

@@ -58,7 +58,7 @@ func Create(ctx context.Context, name string, stdout *os.File) (Output, error) {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("writing %q: %w", name, errors.Unwrap(err))
 	}
-	return createWhole(name)
+	return createWhole(ctx, name)
 }
 
 // ownDescriptor writes to a duplicate of what this process has open.
@@ -77,12 +77,12 @@ func Stdout(ctx context.Context, stdout *os.File) Output {
 
 // createWhole opens a regular file. A symlink stays one, as with a shell's ">":
 // the file behind it is made or replaced.
-func createWhole(name string) (Output, error) {
+func createWhole(ctx context.Context, name string) (Output, error) {
 	path, err := resolve(name)
 	if err != nil {
 		return nil, fmt.Errorf("writing %q: %w", name, hostfile.WithoutPath(err))
 	}
-	f, err := newWholeFile(path)
+	f, err := newWholeFile(ctx, path)
 	if err == nil {
 		return f, nil
 	}

@@ -123,7 +123,7 @@ func TestNamedTemporary(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := &wholeFile{File: f, name: name, temporary: temporary}
+		w := newWhole(t.Context(), f, name, temporary)
 		put(t, w, "text")
 		want := "[]"
 		if finish {

@@ -1,6 +1,7 @@
 package files
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 )
@@ -18,16 +20,32 @@ import (
 type wholeFile struct {
 	*os.File
 	name string
+	// out writes to the file.
+	out *inPlace
 	// temporary is the name that it has until then; empty for none.
 	temporary string
+	// state is one of those below. A file system that hangs may have Discard called
+	// beside Finish: only one of them has its way.
+	state atomic.Int32
 }
 
-// newWholeFile opens a file that is to be called name.
-func newWholeFile(name string) (*wholeFile, error) {
+const (
+	fileOpen = iota
+	fileAppearing
+	fileDiscarded
+)
+
+var (
+	errDiscarded = errors.New("it was given up")
+	errAppearing = errors.New("it may appear still")
+)
+
+// newWholeFile opens a file that is to be called name, for work that ctx ends.
+func newWholeFile(ctx context.Context, name string) (*wholeFile, error) {
 	dir := filepath.Dir(name)
 	f, err := openUnnamed(dir)
 	if err == nil {
-		return &wholeFile{File: f, name: name}, nil
+		return newWhole(ctx, f, name, ""), nil
 	}
 	if !errors.Is(err, errors.ErrUnsupported) {
 		return nil, err
@@ -40,7 +58,14 @@ func newWholeFile(name string) (*wholeFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &wholeFile{File: f, name: name, temporary: temporary}, nil
+	return newWhole(ctx, f, name, temporary), nil
+}
+
+func newWhole(ctx context.Context, f *os.File, name, temporary string) *wholeFile {
+	return &wholeFile{File: f, name: name, temporary: temporary, out: &inPlace{
+		file: f, name: fmt.Sprintf("%q", name),
+		stop: ctx.Done(), why: func() error { return hostfile.Hung(ctx) },
+	}}
 }
 
 func temporaryName(name string) (string, error) {
@@ -51,19 +76,13 @@ func temporaryName(name string) (string, error) {
 	return filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+".ctr-rootfs-"+hex.EncodeToString(random[:])), nil
 }
 
-func (w *wholeFile) Write(p []byte) (int, error) {
-	n, err := w.File.Write(p)
-	if err != nil {
-		err = fmt.Errorf("writing %q: %w", w.name, hostfile.WithoutPath(err))
-	}
-	return n, err
-}
+func (w *wholeFile) Write(p []byte) (int, error) { return w.out.Write(p) }
 
 // Finish makes the content durable, then visible.
 func (w *wholeFile) Finish() error {
 	err := w.appear()
 	if err != nil {
-		return errors.Join(fmt.Errorf("finishing %q: %w", w.name, err), w.Discard())
+		return errors.Join(fmt.Errorf("finishing %q: %w", w.name, err), w.discard())
 	}
 	if err := w.Close(); err != nil {
 		return errors.Join(fmt.Errorf("closing %q: %w", w.name, hostfile.WithoutPath(err)), os.Remove(w.name))
@@ -81,6 +100,9 @@ func (w *wholeFile) appear() error {
 	}
 	if err := w.Sync(); err != nil {
 		return err
+	}
+	if !w.state.CompareAndSwap(fileOpen, fileAppearing) {
+		return errDiscarded
 	}
 	if w.temporary == "" {
 		err := linkUnnamed(w.File, w.name)
@@ -119,7 +141,16 @@ func (w *wholeFile) finalMode() (fs.FileMode, error) {
 	return mode, nil
 }
 
+// Discard may be called beside a Write or a Finish that hangs. An error says so
+// where Finish cannot be kept from giving the file its name any more.
 func (w *wholeFile) Discard() error {
+	if !w.state.CompareAndSwap(fileOpen, fileDiscarded) && w.state.Load() == fileAppearing {
+		return fmt.Errorf("discarding %q: %w", w.name, errAppearing)
+	}
+	return w.discard()
+}
+
+func (w *wholeFile) discard() error {
 	err := w.Close()
 	if w.temporary != "" {
 		err = errors.Join(err, os.Remove(w.temporary))
