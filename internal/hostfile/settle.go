@@ -41,7 +41,7 @@ func (c Call) String() string {
 
 func (e *HungError) Error() string {
 	if len(e.Calls) == 0 {
-		return fmt.Sprintf("%v: a file system does not answer", e.Cause)
+		return fmt.Sprintf("%v: what was begun does not return", e.Cause)
 	}
 	var calls strings.Builder
 	calls.WriteString(e.Calls[0].String())

@@ -43,15 +43,14 @@ func (v *View) openContainer(ctx context.Context, sess *session, req Request, wa
 		}
 		if ours {
 			// Others leave the task to this run as soon as they see its lease.
-			v.paused = c.ID
 			labels = map[string]string{labelPaused: c.ID}
 		}
 	}
 	if ctx, err = v.hold(ctx, sess, labels); err != nil {
 		return err
 	}
-	if v.paused != "" {
-		if err := v.holdStill(ctx, sess); err != nil {
+	if labels != nil {
+		if err := v.holdStill(ctx, sess, c.ID); err != nil {
 			return err
 		}
 	}

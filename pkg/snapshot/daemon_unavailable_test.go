@@ -83,7 +83,11 @@ func TestUnavailable(t *testing.T) {
 func TestAbandonWithoutALease(t *testing.T) {
 	s, _ := startProxying(t)
 	v := &View{Key: "run", Snapshotter: "gone", store: s}
-	if err := s.with(t.Context(), func(ctx context.Context, sess *session) error { return v.abandon(ctx, sess) }); err != nil {
+	failure := errors.New("it fails")
+	err := s.with(t.Context(), func(ctx context.Context, sess *session) error {
+		return v.attempt(ctx, sess, func() error { return failure })
+	})
+	if undo := (*UndoError)(nil); !errors.Is(err, failure) || errors.As(err, &undo) {
 		t.Errorf("there is nothing to undo: %v", err)
 	}
 }

@@ -18,10 +18,16 @@ const ahead = time.Second
 // call that says so a moment too early is waited for, so that ctx has its cause.
 func ended(ctx context.Context, err error) bool {
 	deadline, limited := ctx.Deadline()
-	if limited && tookTooLong(err) && time.Until(deadline) < ahead {
+	if limited && (tookTooLong(err) || cancelled(err)) && time.Until(deadline) < ahead {
 		<-ctx.Done()
 	}
 	return ctx.Err() != nil
+}
+
+// cancelled says whether a daemon ended a call: it resets the stream of one whose
+// deadline has passed.
+func cancelled(err error) bool {
+	return errors.Is(err, context.Canceled) || errdefs.IsCanceled(err) || status.Code(err) == codes.Canceled
 }
 
 func tookTooLong(err error) bool {

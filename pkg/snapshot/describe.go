@@ -2,7 +2,6 @@ package snapshot
 
 import (
 	"context"
-	"errors"
 	"fmt"
 )
 
@@ -24,11 +23,19 @@ func (s *Store) Image(ctx context.Context, req Request) (*Image, error) {
 	req.documents = true
 	v := &View{Key: key, store: s, source: req.Source}
 	err = s.with(ctx, func(ctx context.Context, sess *session) error {
-		held, err := v.hold(ctx, sess, nil)
-		if err == nil {
-			v.Image, err = s.named(held, sess, req, want)
+		err := v.attempt(ctx, sess, func() error {
+			held, err := v.hold(ctx, sess, nil)
+			if err == nil {
+				v.Image, err = s.named(held, sess, req, want)
+			}
+			return err
+		})
+		if err != nil {
+			return err
 		}
-		return errors.Join(s.cause(ctx, err), v.abandon(ctx, sess))
+		whole, cancel := undoing(ctx)
+		defer cancel()
+		return v.undo(whole, sess, true)
 	})
 	if err != nil {
 		return nil, err

@@ -198,7 +198,11 @@ func TestAbandonClosesTheRoot(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := &View{Root: root, store: s}
-	if err := s.with(t.Context(), func(ctx context.Context, sess *session) error { return v.abandon(ctx, sess) }); err != nil {
+	failure := errors.New("it fails")
+	err = s.with(t.Context(), func(ctx context.Context, sess *session) error {
+		return v.attempt(ctx, sess, func() error { return failure })
+	})
+	if undo := (*UndoError)(nil); !errors.Is(err, failure) || errors.As(err, &undo) {
 		t.Error(err)
 	}
 	if err := root.Close(); !errors.Is(err, os.ErrClosed) {

@@ -194,11 +194,35 @@ type UnpackError struct {
 // Error has containerd's words on one line: they may quote what a program that
 // it called, such as mkfs.erofs, said on several.
 func (e *UnpackError) Error() string {
-	why := strings.Join(strings.Fields(e.Err.Error()), " ")
+	why := strings.Join(strings.Fields(ofSnapshotter(e.Err).Error()), " ")
 	return fmt.Sprintf("unpacking image %q for snapshotter %q: %s", e.Image, e.Snapshotter, why)
 }
 
 func (e *UnpackError) Unwrap() error { return e.Err }
+
+// ViewError says why a snapshotter of the daemon gave no view of Source. It may be a
+// process of its own, which asks registries.
+type ViewError struct {
+	Source, Snapshotter string
+	Err                 error
+}
+
+func (e *ViewError) Error() string {
+	return fmt.Sprintf("taking a view of %q by snapshotter %q: %v", e.Source, e.Snapshotter, ofSnapshotter(e.Err))
+}
+
+func (e *ViewError) Unwrap() error { return e.Err }
+
+// errNoSnapshotter stands for gRPC's words about a connection or a stream.
+var errNoSnapshotter = errors.New("the snapshotter does not answer: its process may have ended")
+
+// ofSnapshotter gives an error of a snapshotter for people.
+func ofSnapshotter(err error) error {
+	if unavailable(err) {
+		return errNoSnapshotter
+	}
+	return err
+}
 
 // IncompleteError says that an image is named in the store without the
 // manifest or config for the platform, and that it was not to be pulled.

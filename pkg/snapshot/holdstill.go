@@ -57,15 +57,15 @@ func oursToPause(ctx context.Context, sess *session, id string) (bool, error) {
 	}
 }
 
-// holdStill pauses the task of a run's container, whose lease says so by now.
-func (v *View) holdStill(ctx context.Context, sess *session) error {
+// holdStill pauses the task of a container: the run's lease says so by now.
+func (v *View) holdStill(ctx context.Context, sess *session, id string) error {
 	for {
-		found, err := leasesWith(ctx, sess, v.paused, labelResuming)
+		found, err := leasesWith(ctx, sess, id, labelResuming)
 		if err != nil {
 			return err
 		}
 		if !slices.ContainsFunc(found, mayResume) {
-			return pause(ctx, sess, v.paused)
+			return v.made.whole(ctx, func(ctx context.Context) error { return pause(ctx, sess, id) })
 		}
 		select {
 		case <-ctx.Done():

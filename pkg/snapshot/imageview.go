@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	containerd "github.com/containerd/containerd/v2/client"
@@ -73,25 +74,28 @@ func (v *View) prepare(ctx context.Context, sess *session) ([]mount.Mount, error
 }
 
 func (v *View) take(ctx context.Context, sess *session) ([]mount.Mount, error) {
-	mounts, err := v.viewOf(ctx, sess, v.Image.ChainID().String())
-	if err != nil {
-		return nil, fmt.Errorf("taking a view of image %q: %w", v.Image.Name, err)
-	}
-	return mounts, nil
-}
-
-// viewOf makes a view of the committed snapshot parent; of none where that is
-// empty.
-func (v *View) viewOf(ctx context.Context, sess *session, parent string) ([]mount.Mount, error) {
 	v.Via = ViaView
-	whole, cancel := undoing(ctx) // as in leased
-	defer cancel()
-	return takeView(whole, sess, v.Snapshotter, v.Key, parent)
+	return v.viewOf(ctx, sess, v.Image.ChainID().String())
 }
 
-// takeView makes the view of the run named key.
-func takeView(ctx context.Context, sess *session, snapshotter, key, parent string) ([]mount.Mount, error) {
-	return sess.client.SnapshotService(snapshotter).View(ctx, key, parent, snapshots.WithLabels(map[string]string{LabelRun: key}))
+// viewOf makes the run's view of the committed snapshot parent; of none where that is
+// empty. It takes as long as the snapshotter wants, which may ask a registry. One
+// that the daemon makes after ctx has ended goes with the lease that ctx names, or
+// is not made for want of it.
+func (v *View) viewOf(ctx context.Context, sess *session, parent string) ([]mount.Mount, error) {
+	err := v.made.note(func(r *remains) { r.snapshotters, r.taking = []string{v.Snapshotter}, true })
+	if err != nil {
+		return nil, err
+	}
+	labels := snapshots.WithLabels(map[string]string{LabelRun: v.Key})
+	mounts, err := sess.client.SnapshotService(v.Snapshotter).View(ctx, v.Key, parent, labels)
+	if ended(ctx, err) {
+		return nil, &ViewError{Source: v.source.String(), Snapshotter: v.Snapshotter, Err: context.Cause(ctx)}
+	}
+	if err != nil {
+		err = &ViewError{Source: v.source.String(), Snapshotter: v.Snapshotter, Err: err}
+	}
+	return mounts, errors.Join(err, v.made.note(func(r *remains) { r.taking = false }))
 }
 
 // overlaySnapshotter is containerd's own for overlayfs.

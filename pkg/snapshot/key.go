@@ -31,9 +31,10 @@ func (v *View) openSnapshot(ctx context.Context, sess *session) (err error) {
 	if info.Kind != snapshots.KindCommitted {
 		return v.openActive(ctx, sess, info)
 	}
+	v.Via = ViaView
 	mounts, err := v.viewOf(ctx, sess, key)
 	if err != nil {
-		return fmt.Errorf("taking a view of snapshot %q: %w", key, err)
+		return err
 	}
 	return v.mount(ctx, sess, mounts)
 }

@@ -48,12 +48,12 @@ func newKey() (string, error) {
 }
 
 // leased puts everything that ctx makes from here on under lease, which is made
-// here. It is the caller's to delete, also after an error. It is not cancelled
-// half way: the daemon could make it after it was looked for in vain.
-func (s *Store) leased(ctx context.Context, sess *session, lease leases.Lease) (context.Context, error) {
-	whole, cancel := undoing(ctx)
-	defer cancel()
-	if err := createLease(whole, sess, lease, max(openingLife, s.opts.LeaseLife)); err != nil {
+// here. It is the caller's to delete, also after an error.
+func (v *View) leased(ctx context.Context, sess *session, lease leases.Lease) (context.Context, error) {
+	err := v.made.whole(ctx, func(ctx context.Context) error {
+		return createLease(ctx, sess, lease, max(openingLife, v.store.opts.LeaseLife))
+	})
+	if err != nil {
 		return ctx, err
 	}
 	return leases.WithLease(ctx, lease.ID), nil
@@ -85,6 +85,7 @@ func leaseOf(key string, further map[string]string) leases.Lease {
 // by itself only what is made under it: somebody may remove the image while it
 // is read. With a snapshotter, so are the snapshots of its layers.
 func (v *View) holdImage(ctx context.Context, sess *session, snapshotter string) error {
+	lease := v.made.noted().lease
 	var parts []leases.Resource
 	for _, desc := range append(v.Image.documents(), v.Image.Layers...) {
 		parts = append(parts, leases.Resource{ID: desc.Digest.String(), Type: "content"})
@@ -95,7 +96,7 @@ func (v *View) holdImage(ctx context.Context, sess *session, snapshotter string)
 		}
 	}
 	for _, part := range parts {
-		if err := sess.client.LeasesService().AddResource(ctx, v.lease, part); err != nil {
+		if err := sess.client.LeasesService().AddResource(ctx, lease, part); err != nil {
 			return fmt.Errorf("holding %q: %w", part.ID, err)
 		}
 	}

@@ -36,12 +36,14 @@ type keeper struct {
 // first, in the session of the opening: nobody has collected in an embedded
 // store until now.
 func (v *View) settle(ctx context.Context, sess *session) (*keeper, error) {
-	k := &keeper{store: v.store, done: make(chan struct{}), lease: v.lease, made: 1}
+	k := &keeper{store: v.store, done: make(chan struct{}), lease: v.made.noted().lease, made: 1}
 	if v.store.opts.LeaseLife >= openingLife {
 		return k, nil
 	}
-	err := k.handOver(ctx, sess)
-	v.lease = k.lease
+	err := v.made.whole(ctx, func(ctx context.Context) error {
+		err := k.handOver(ctx, sess)
+		return errors.Join(err, v.made.note(func(r *remains) { r.lease = k.lease }))
+	})
 	return k, err
 }
 

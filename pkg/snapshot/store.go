@@ -122,7 +122,11 @@ func (s *Store) with(ctx context.Context, fn func(context.Context, *session) err
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.backend.release(ctx, sess)) }()
+	defer func() {
+		if !hung(err) { // what hangs uses the session still
+			err = errors.Join(err, s.backend.release(ctx, sess))
+		}
+	}()
 	return s.cause(ctx, fn(ctx, sess))
 }
 
@@ -131,9 +135,12 @@ func (s *Store) with(ctx context.Context, fn func(context.Context, *session) err
 func (s *Store) cause(ctx context.Context, err error) error {
 	var socket *SocketError
 	var undo *UndoError
+	var view *ViewError
 	switch {
-	case err == nil, errors.As(err, &socket), errors.As(err, &undo):
+	case err == nil, hung(err), errors.As(err, &socket), errors.As(err, &undo):
 		return err
+	case errors.As(err, &view) && ctx.Err() != nil:
+		return err // it has the reason for which ctx ended
 	case ended(ctx, err):
 		return context.Cause(ctx)
 	case (unavailable(err) || errdefs.IsUnknown(err)) && !s.backend.answers(ctx):

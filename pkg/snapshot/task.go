@@ -36,11 +36,9 @@ func isPaused(s tasktypes.Status) bool {
 }
 
 // pause holds a container's task still, if nobody else has; resume must follow,
-// also after an error. It is not cancelled half way: the task could stop after it
-// was resumed.
+// also after an error. Whoever cancels it half way may find the task stopped after
+// it was resumed.
 func pause(ctx context.Context, sess *session, id string) error {
-	ctx, cancel := undoing(ctx)
-	defer cancel()
 	_, err := sess.client.TaskService().Pause(ctx, &tasks.PauseTaskRequest{ContainerID: id})
 	if err != nil && !hasStatus(ctx, sess, id, tasktypes.Status_PAUSED) {
 		return fmt.Errorf("pausing container %q: %w", id, err)

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/containerd/containerd/v2/core/leases"
 	"github.com/containerd/errdefs"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 )
 
 const (
@@ -32,11 +35,35 @@ func unavailable(err error) bool {
 	return errdefs.IsUnavailable(err) || status.Code(err) == codes.Unavailable
 }
 
-// abandon undoes what an open that failed has made.
-func (v *View) abandon(ctx context.Context, sess *session) error {
-	ctx, cancel := undoing(ctx)
+// attempt runs open, which makes what the view consists of, and undoes that where it
+// fails. An open that hangs is left behind with the session: it makes nothing more,
+// and closes them in the end.
+func (v *View) attempt(ctx context.Context, sess *session, open func() error) error {
+	err := hostfile.SettleErr(ctx, open, func(error) {
+		_ = errors.Join(v.closeRoot(), v.store.backend.release(ctx, sess)) // nobody listens any more
+	})
+	if err == nil {
+		return nil
+	}
+	if !hung(err) {
+		err = errors.Join(v.store.cause(ctx, err), v.closeRoot())
+	}
+	embedded := sess.collect != nil
+	v.made.shut(embedded)
+	whole, cancel := undoing(ctx)
 	defer cancel()
-	return errors.Join(v.closeRoot(), v.undo(ctx, sess, true))
+	undo := func() error { return v.undo(whole, sess, true) }
+	if !embedded || !hung(err) {
+		return errors.Join(err, undo())
+	}
+	// What hangs may hold the embedded store's database.
+	return errors.Join(err, hostfile.SettleErr(ctx, undo, nil))
+}
+
+// hung says whether what failed with err goes on all the same.
+func hung(err error) bool {
+	var h *hostfile.HungError
+	return errors.As(err, &h)
 }
 
 // closeRoot comes before undoing: the daemon cannot unmount what is open.
@@ -83,13 +110,10 @@ func (v *View) undo(ctx context.Context, sess *session, failed bool) error {
 // undoOnce removes what the view has made, and the garbage where nobody else does.
 // What is undone already is no error.
 func (v *View) undoOnce(ctx context.Context, sess *session, failed bool) error {
-	left := remains{run: v.Key, lease: v.lease, paused: v.paused, mounted: v.activated}
-	// A view is taken under a lease alone: without one, a container's snapshotter
-	// may be one that the daemon does not have.
-	if v.Snapshotter != "" && v.lease.ID != "" {
-		left.snapshotters = []string{v.Snapshotter}
-	}
-	err := left.remove(ctx, sess, failed)
+	left := v.made.noted()
+	// The collector waits for a view that the daemon is taking still, and so would
+	// who deletes the lease with it.
+	err := left.remove(ctx, sess, failed && !left.taking)
 	if sess.collect != nil {
 		if gerr := sess.collect(ctx); gerr != nil {
 			err = errors.Join(err, fmt.Errorf("collecting garbage: %w", gerr))
@@ -107,8 +131,63 @@ type remains struct {
 	paused string
 	// mounted says that the daemon's mount manager may hold mounts for it.
 	mounted bool
-	// snapshotters are those that may have a view of it.
+	// snapshotters are those that may have a view of it; taking says that one of
+	// them may be about to.
 	snapshotters []string
+	taking       bool
+}
+
+// ledger has what a run makes in a store. It is noted before it is made; once the
+// ledger is shut nothing is made any more.
+type ledger struct {
+	mu      sync.Mutex
+	closed  bool
+	remains remains
+	// calls is held by one that must not be cancelled half way.
+	calls sync.Mutex
+}
+
+// errGivenUp ends an opening that nobody waits for any more.
+var errGivenUp = errors.New("it was given up")
+
+func (l *ledger) note(note func(*remains)) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return errGivenUp
+	}
+	note(&l.remains)
+	return nil
+}
+
+func (l *ledger) noted() remains {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.remains
+}
+
+// whole makes a call that is not cancelled half way: a daemon could do it after what
+// it makes was looked for in vain. The call has undoTimeout.
+func (l *ledger) whole(ctx context.Context, call func(context.Context) error) error {
+	l.calls.Lock()
+	defer l.calls.Unlock()
+	if err := l.note(func(*remains) {}); err != nil {
+		return err
+	}
+	ctx, cancel := undoing(ctx)
+	defer cancel()
+	return call(ctx)
+}
+
+// shut waits for such a call, unless it may hang in a file.
+func (l *ledger) shut(mayHang bool) {
+	if !mayHang {
+		l.calls.Lock()
+		defer l.calls.Unlock()
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
 }
 
 // remove goes in the reverse order of making, and goes on where one step fails,

@@ -66,8 +66,11 @@ func TestLeaseStaysWithWhatIsLeft(t *testing.T) {
 	needRoot(t)
 	s := storeWithImage(t)
 	err := s.with(t.Context(), func(ctx context.Context, sess *session) error {
-		v := &View{Key: "run", store: s, activated: true}
+		v := &View{Key: "run", store: s}
 		if _, err := v.hold(ctx, sess, nil); err != nil {
+			return err
+		}
+		if err := v.made.note(func(r *remains) { r.mounted = true }); err != nil {
 			return err
 		}
 		sess.mounts = busy{}

@@ -92,13 +92,10 @@ type View struct {
 	source Source
 	// archive is what such layers lie in.
 	archive collection
-	lease   leases.Lease
+	// made is what undoing removes.
+	made ledger
 	// keeper keeps the lease from expiring.
 	keeper *keeper
-	// activated says that the daemon's mount manager holds mounts for us.
-	activated bool
-	// paused is the container whose task we hold still.
-	paused string
 }
 
 // View opens the root filesystem that the request names: a view of an image,
@@ -118,18 +115,14 @@ func (s *Store) View(ctx context.Context, req Request) (*View, error) {
 	opened := false
 	var keeper *keeper
 	err = s.with(ctx, func(ctx context.Context, sess *session) error {
-		err := v.open(ctx, sess, req, want)
-		if err == nil && v.Root != nil && len(v.Lower) == 0 {
-			err = v.findForeign()
-		}
-		if err == nil {
-			keeper, err = v.settle(ctx, sess)
-		}
-		if err != nil {
-			return errors.Join(s.cause(ctx, err), v.abandon(ctx, sess))
-		}
-		opened = true
-		return nil
+		err := v.attempt(ctx, sess, func() (err error) {
+			if err = v.open(ctx, sess, req, want); err == nil {
+				keeper, err = v.settle(ctx, sess)
+			}
+			return err
+		})
+		opened = err == nil
+		return err
 	})
 	if err != nil && opened {
 		// All went well but for letting go of the store.
@@ -152,7 +145,9 @@ func (v *View) Close(ctx context.Context) error {
 	}
 	var kept error
 	if v.keeper != nil {
-		v.lease, kept = v.keeper.end()
+		var last leases.Lease
+		last, kept = v.keeper.end()
+		kept = errors.Join(kept, v.made.note(func(r *remains) { r.lease = last }))
 	}
 	return errors.Join(kept, v.store.with(context.WithoutCancel(ctx), func(ctx context.Context, sess *session) error {
 		ctx, cancel := undoing(ctx)
@@ -162,6 +157,14 @@ func (v *View) Close(ctx context.Context) error {
 }
 
 func (v *View) open(ctx context.Context, sess *session, req Request, want wanted) error {
+	err := v.openRoot(ctx, sess, req, want)
+	if err == nil && v.Root != nil && len(v.Lower) == 0 {
+		err = v.findForeign()
+	}
+	return err
+}
+
+func (v *View) openRoot(ctx context.Context, sess *session, req Request, want wanted) error {
 	switch req.Source.Kind {
 	case SnapshotKey:
 		return v.openSnapshot(ctx, sess)
@@ -179,8 +182,12 @@ func (v *View) open(ctx context.Context, sess *session, req Request, want wanted
 
 // hold puts what ctx makes from here on under the view's lease.
 func (v *View) hold(ctx context.Context, sess *session, labels map[string]string) (context.Context, error) {
-	v.lease = leaseOf(v.Key, labels)
-	return v.store.leased(ctx, sess, v.lease)
+	lease := leaseOf(v.Key, labels)
+	err := v.made.note(func(r *remains) { r.run, r.lease, r.paused = v.Key, lease, labels[labelPaused] })
+	if err != nil {
+		return ctx, err
+	}
+	return v.leased(ctx, sess, lease)
 }
 
 // findForeign fills in Foreign.
@@ -201,14 +208,14 @@ func (v *View) mount(ctx context.Context, sess *session, mounts []mount.Mount) e
 	}
 	v.Root, err = v.openMounts(ctx, mounts)
 	var denied *MountDeniedError
-	if errors.As(err, &denied) && !v.activated {
+	if errors.As(err, &denied) && !v.made.noted().mounted {
 		// In a pod without CAP_SYS_ADMIN the daemon mounts what this process
 		// could mount elsewhere.
 		var aerr error
 		if mounts, aerr = v.activate(ctx, sess, mounts); aerr != nil {
 			return errors.Join(err, aerr)
 		}
-		if v.activated {
+		if v.made.noted().mounted {
 			v.Root, err = v.openMounts(ctx, mounts)
 		}
 	}
@@ -222,7 +229,7 @@ func (v *View) openMounts(ctx context.Context, mounts []mount.Mount) (*os.File, 
 		return nil, fmt.Errorf("mounting the root of %q: %w", v.source, err)
 	}
 	root, err := rootfs.Open(ctx, mounts)
-	if err == nil && v.activated {
+	if err == nil && v.made.noted().mounted {
 		if err = rootfs.CheckSeen(root); err != nil {
 			err = errors.Join(err, root.Close())
 		}
@@ -241,21 +248,24 @@ func (v *View) activate(ctx context.Context, sess *session, mounts []mount.Mount
 	if sess.mounts == nil {
 		return mounts, nil
 	}
-	whole, cancel := undoing(ctx) // as in leased
-	defer cancel()
-	v.activated = true
+	if err := v.made.note(func(r *remains) { r.mounted = true }); err != nil {
+		return nil, err
+	}
 	// A lease that is handed over has no mounts to give: these stay with the
 	// view, and go with it.
 	stay := mount.WithLabels(map[string]string{"containerd.io/gc.bref.snapshot." + v.Snapshotter: v.Key})
-	info, err := sess.mounts.Activate(whole, v.Key, rootfs.Cloned(mounts), mount.WithTemporary, stay)
+	var info mount.ActivationInfo
+	err := v.made.whole(ctx, func(ctx context.Context) (err error) {
+		info, err = sess.mounts.Activate(ctx, v.Key, rootfs.Cloned(mounts), mount.WithTemporary, stay)
+		return err
+	})
 	if errdefs.IsNotImplemented(err) {
-		v.activated = false
-		return mounts, nil
+		return mounts, v.made.note(func(r *remains) { r.mounted = false })
 	}
 	if err == nil && v.Via != ViaView {
 		// An active snapshot is not ours: there is no view yet for the mounts to
 		// stay with, so one of nothing is taken.
-		_, err = takeView(whole, sess, v.Snapshotter, v.Key, "")
+		_, err = v.viewOf(ctx, sess, "")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("activating the mounts of %q: %w", v.source, err)
