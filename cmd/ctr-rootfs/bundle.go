@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
 )
@@ -28,7 +29,7 @@ func newBundle(s streams, store *storeFlags) *cobra.Command {
 		if err := checkPrefix("--path", path); err != nil {
 			return err
 		}
-		if err := config.check(ctx, args); err != nil {
+		if err := hostfile.SettleErr(ctx, func() error { return config.check(ctx, args) }, nil); err != nil {
 			return err
 		}
 		job := job{store: store, tree: tree, doing: "bundling"}

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -42,10 +44,68 @@ func openDirectory(name string, noSameOwner bool) (*target, error) {
 	if err != nil {
 		return nil, joined(fmt.Errorf("writing directory %q: %w", name, err), remove())
 	}
+	d := &directorySink{Dir: sink, name: name}
 	return &target{
-		sink:    sink,
-		finish:  func() error { return nil },
-		discard: remove,
+		sink:   d,
+		finish: func() error { return nil },
+		discard: func() error {
+			if err := d.discard(); err != nil {
+				return err
+			}
+			return remove()
+		},
 		skipped: sink.Skipped,
+		grace:   removeGrace,
+		within:  d.within,
 	}, nil
+}
+
+// removeGrace is how long removing a directory may take once the work is to end: it
+// may hold some hundred thousand files.
+const removeGrace = 30 * time.Second
+
+// directorySink leaves it to discard to remove what was written. A directory that
+// hangs is left to who writes to it still.
+type directorySink struct {
+	*export.Dir
+	name         string
+	closed, lost bool
+}
+
+// Close is called by who writes, as are Put and Abort.
+func (d *directorySink) Close() error {
+	err := d.Dir.Close()
+	d.closed = err == nil
+	return err
+}
+
+// Abort is for discard.
+func (d *directorySink) Abort() error { return nil }
+
+// within gives writing twice the time that its reads have by themselves.
+func (d *directorySink) within(ctx context.Context, write func() (export.Report, error)) (export.Report, error) {
+	type result struct {
+		export.Report
+		error
+	}
+	r, err := hostfile.SettleWithin(ctx, 2*hostfile.Grace, func() (result, error) {
+		report, err := write()
+		return result{report, err}, nil
+	}, nil)
+	if err != nil {
+		d.lost = true
+		return export.Report{}, err
+	}
+	return r.Report, r.error
+}
+
+// discard is called when nobody writes any more, unless that hangs.
+func (d *directorySink) discard() error {
+	switch {
+	case d.lost:
+		return fmt.Errorf("removing directory %q: it stays, since writing to it hangs", d.name)
+	case d.closed:
+		return nil
+	}
+	return d.Dir.Abort()
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
 
@@ -25,14 +26,16 @@ what a run in another pid namespace holds goes when its lease has expired.`,
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		ctx, cancel := store.limited(cmd.Context())
 		defer cancel()
-		if err := checkImages(store, images); err != nil {
-			return err
-		}
-		opened, err := store.connect(ctx)
-		if err != nil {
-			return err
-		}
-		return joined(collect(ctx, opened, s, images), opened.Close())
+		return hostfile.SettleErr(ctx, func() error {
+			if err := checkImages(store, images); err != nil {
+				return err
+			}
+			opened, err := store.connect(ctx)
+			if err != nil {
+				return err
+			}
+			return joined(collect(ctx, opened, s, images), opened.Close())
+		}, nil)
 	}
 	return cmd
 }

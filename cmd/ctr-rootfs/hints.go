@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/layers"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
@@ -65,6 +66,8 @@ func hintTable() []func(error) (string, bool) {
 			return fmt.Sprintf("leave them out with --xattrs none, or the file with --exclude %q", e.Path)
 		}),
 		hintOf(ownerHint),
+		always[*hostfile.HungError]("see to the server or the process behind that file system, or unmount it by force"),
+		hintOf(fetchHint),
 		hintOf(readHint),
 		hintOf(sentinelHint),
 	}
@@ -147,6 +150,19 @@ func ownerHint(e *export.OwnerError) string {
 func readHint(e *export.ReadError) string {
 	if errors.Is(e, fs.ErrPermission) {
 		return "it needs root, or CAP_DAC_READ_SEARCH"
+	}
+	return ""
+}
+
+// fetchHint knows which file systems have their files from elsewhere.
+func fetchHint(e *fetchError) string {
+	switch {
+	case e.FileSystem != "" && e.Snapshotter != "":
+		return fmt.Sprintf("snapshotter %q has it on %s, which fetches files: see to its process, its log and the registry", e.Snapshotter, e.FileSystem)
+	case e.FileSystem != "":
+		return fmt.Sprintf("it lies on %s, which fetches files: see to the server or the process behind it", e.FileSystem)
+	case errors.Is(e, syscall.ENOTCONN), errors.Is(e, syscall.ECONNABORTED), errors.Is(e, syscall.ESTALE):
+		return "its file system has lost the server or the process behind it: mount it again"
 	}
 	return ""
 }

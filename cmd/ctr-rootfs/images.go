@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
 
@@ -31,10 +32,6 @@ func newImages(s streams, store *storeFlags) *cobra.Command {
 		if quiet && asJSON {
 			return usagef("reading --quiet: --json is another form of the list")
 		}
-		opened, err := store.connect(ctx)
-		if err != nil {
-			return err
-		}
 		write := writeTable
 		switch {
 		case quiet:
@@ -42,8 +39,14 @@ func newImages(s streams, store *storeFlags) *cobra.Command {
 		case asJSON:
 			write = writeJSON
 		}
-		images, err := opened.Images(ctx)
-		err = joined(err, opened.Close())
+		images, err := hostfile.Settle(ctx, func() ([]snapshot.ImageInfo, error) {
+			opened, err := store.connect(ctx)
+			if err != nil {
+				return nil, err
+			}
+			images, err := opened.Images(ctx)
+			return images, joined(err, opened.Close())
+		}, nil)
 		if err != nil && len(images) == 0 {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/progress"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
@@ -43,26 +44,13 @@ type arrangement func(context.Context, *opened) (export.Tree, error)
 // write writes what arrange gives to out. The order is that of the cost: flags,
 // output, image.
 func (j job) write(ctx context.Context, source string, out *outputFlags, arrange arrangement) error {
-	if err := out.check(); err != nil {
-		return err
-	}
-	req, err := j.request(ctx, source)
+	req, target, err := j.ready(ctx, source, out)
 	if err != nil {
 		return err
-	}
-	if err := out.checkSource(req); err != nil {
-		return err
-	}
-	target, err := out.open(ctx)
-	if err != nil {
-		return err
-	}
-	if err := out.metadata.open(ctx); err != nil {
-		return joined(err, target.abandon())
 	}
 	var done metadata
 	err = j.use(ctx, req, func(ctx context.Context, o *opened) error {
-		tree, err := arrange(ctx, o)
+		tree, err := hostfile.Settle(ctx, func() (export.Tree, error) { return arrange(ctx, o) }, nil)
 		if err != nil {
 			return err
 		}
@@ -76,24 +64,63 @@ func (j job) write(ctx context.Context, source string, out *outputFlags, arrange
 		return nil
 	})
 	if err != nil {
-		return joined(err, target.abandon(), out.metadata.abandon())
+		return joined(err, target.abandon(ctx), out.metadata.abandon(ctx))
 	}
 	// Only now that all is undone, too: an output that stands is a success.
-	if err := target.finish(); err != nil {
-		return joined(err, out.metadata.abandon())
+	if err := target.complete(ctx); err != nil {
+		return joined(err, out.metadata.abandon(ctx))
 	}
 	tell(out.streams, done)
-	if err := out.metadata.write(done); err != nil {
+	if err := out.metadata.write(ctx, done); err != nil {
 		return err
 	}
 	return j.tree.live.judge(done)
 }
 
+// ready reads what the flags name, and opens the outputs.
+func (j job) ready(ctx context.Context, source string, out *outputFlags) (request, *target, error) {
+	type result struct {
+		request
+		*target
+	}
+	r, err := hostfile.Settle(ctx, func() (r result, err error) {
+		if err := out.check(); err != nil {
+			return r, err
+		}
+		if r.request, err = j.request(ctx, source); err != nil {
+			return r, err
+		}
+		if err := out.checkSource(r.request); err != nil {
+			return r, err
+		}
+		if r.target, err = out.open(ctx); err != nil {
+			return r, err
+		}
+		if err := out.metadata.open(ctx); err != nil {
+			return r, joined(err, r.target.abandon(ctx))
+		}
+		return r, nil
+	}, func(r result, err error) {
+		if err == nil {
+			_ = joined(r.target.abandon(ctx), out.metadata.abandon(ctx)) // nobody listens any more
+		}
+	})
+	return r.request, r.target, j.hungEarly(source, err)
+}
+
+// hungEarly says what was to be done where something hung before SOURCE was opened.
+func (j job) hungEarly(source string, err error) error {
+	if hung(err) != nil {
+		return fmt.Errorf("%s %q: %w", j.doing, source, err)
+	}
+	return err
+}
+
 // read runs use on the tree of SOURCE, and writes nothing but what use does.
 func (j job) read(ctx context.Context, source string, use func(context.Context, *opened) error) error {
-	req, err := j.request(ctx, source)
+	req, err := hostfile.Settle(ctx, func() (request, error) { return j.request(ctx, source) }, nil)
 	if err != nil {
-		return err
+		return j.hungEarly(source, err)
 	}
 	return j.use(ctx, req, func(ctx context.Context, o *opened) error {
 		// What use writes to a terminal stands where a bar would be drawn.
@@ -121,22 +148,27 @@ func (j job) use(ctx context.Context, req request, fn func(context.Context, *ope
 		return err
 	}
 	latest := j.tree.latest(view.Image.Config.Created)
-	base, err := j.store.baseTree(ctx, view, latest)
-	if err != nil {
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
+	base, err := hostfile.Settle(ctx, func() (base, error) { return j.store.baseTree(ctx, view, latest) }, func(b base, err error) {
+		if err == nil {
+			_ = b.Close() // it was only read
 		}
-		return joined(fmt.Errorf("reading %q: %w", req.typed, err), undo())
+	})
+	if err != nil {
+		return joined(fmt.Errorf("reading %q: %w", req.typed, reason(ctx, view, err)), undo())
 	}
 	tree, err := j.tree.shown(base, latest)
 	if err != nil {
 		return joined(err, base.Close(), undo())
 	}
 	err = fn(ctx, &opened{source: req.typed, view: view, tree: tree, base: base, latest: latest})
+	err = reason(ctx, view, err)
 	if err != nil && ctx.Err() != nil {
-		err = fmt.Errorf("%s %q: %w", j.doing, req.typed, context.Cause(ctx))
+		err = fmt.Errorf("%s %q: %w", j.doing, req.typed, err)
 	}
-	return joined(err, tree.Close(), undo())
+	if hung(err) == nil { // what hangs uses the tree still
+		err = joined(err, hostfile.SettleErr(ctx, tree.Close, nil))
+	}
+	return joined(err, undo())
 }
 
 // tell says on stderr what was written and what could not be.

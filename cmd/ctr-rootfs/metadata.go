@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/layers"
 )
@@ -137,7 +138,7 @@ func (f *metadataFlag) open(ctx context.Context) (err error) {
 }
 
 // write writes the file; it is whole or not there.
-func (f *metadataFlag) write(m metadata) error {
+func (f *metadataFlag) write(ctx context.Context, m metadata) error {
 	if f.file == nil {
 		return nil
 	}
@@ -148,18 +149,20 @@ func (f *metadataFlag) write(m metadata) error {
 	}
 	file := f.file
 	f.file = nil
-	if _, err := file.Write(append(text, '\n')); err != nil {
-		return errors.Join(err, file.Discard())
-	}
-	return file.Finish()
+	return hostfile.SettleErr(ctx, func() error {
+		if _, err := file.Write(append(text, '\n')); err != nil {
+			return errors.Join(err, file.Discard())
+		}
+		return file.Finish()
+	}, nil)
 }
 
 // abandon leaves no file where write was not called.
-func (f *metadataFlag) abandon() error {
+func (f *metadataFlag) abandon(ctx context.Context) error {
 	if f.file == nil {
 		return nil
 	}
-	return f.file.Discard()
+	return hostfile.SettleErr(ctx, f.file.Discard, nil)
 }
 
 // describe gives what there is to say of an export but for its output.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
 
@@ -19,27 +20,43 @@ func (f *storeFlags) open(ctx context.Context, req request) (*snapshot.View, fun
 	if req.Source.InArchive() && req.Via != snapshot.ViaView {
 		return f.openArchive(ctx, req.Request)
 	}
-	store, tellStore, err := f.storeOf(ctx, &req)
+	found, err := hostfile.Settle(ctx, func() (reached, error) { return f.storeOf(ctx, req) }, reached.late)
 	if err != nil {
 		return nil, nil, err
 	}
-	view, err := store.View(ctx, req.Request)
+	store := found.store
+	view, err := store.View(ctx, found.request.Request)
 	if err != nil {
 		return nil, nil, joined(err, store.Close())
 	}
-	tellStore()
+	found.tell()
 	return view, func() error { return joined(view.Close(ctx), store.Close()) }, nil
 }
 
+// reached is an open store, with a request that says how it is read.
+type reached struct {
+	store   *snapshot.Store
+	request request
+	// tell says which store it is.
+	tell func()
+}
+
+// late closes a store that nobody waits for any more.
+func (r reached) late(err error) {
+	if err == nil {
+		_ = r.store.Close()
+	}
+}
+
 // storeOf opens the store that has SOURCE, and completes the request by how
-// that is reached and read; the func says which it is.
-func (f *storeFlags) storeOf(ctx context.Context, req *request) (*snapshot.Store, func(), error) {
-	if err := f.logIn(ctx, req); err != nil {
-		return nil, nil, err
+// that is reached and read.
+func (f *storeFlags) storeOf(ctx context.Context, req request) (r reached, err error) {
+	if err := f.logIn(ctx, &req); err != nil {
+		return r, err
 	}
 	location, err := f.locate(req.Source)
 	if err != nil {
-		return nil, nil, err
+		return r, err
 	}
 	if req.Via == "" && location.Dir != "" {
 		req.Via = snapshot.ViaLayers
@@ -48,7 +65,9 @@ func (f *storeFlags) storeOf(ctx context.Context, req *request) (*snapshot.Store
 	if namespace == "" {
 		namespace = req.Source.DefaultNamespace()
 	}
-	return f.connectTo(ctx, location, namespace)
+	r.request = req
+	r.store, r.tell, err = f.connectTo(ctx, location, namespace)
+	return r, err
 }
 
 // logIn completes a request by how the registry is reached, where it may be.
@@ -66,7 +85,8 @@ func (f *storeFlags) openArchive(ctx context.Context, req snapshot.Request) (*sn
 	if err != nil {
 		return nil, nil, err
 	}
-	return view, func() error { return view.Close(ctx) }, nil
+	closing := func() error { return view.Close(ctx) }
+	return view, func() error { return hostfile.SettleErr(ctx, closing, nil) }, nil
 }
 
 // chosenVia reads --via, after check; auto is empty, and depends on the store.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
@@ -39,20 +40,30 @@ type shape struct {
 // for the same bytes where --reproducible is given, and for the same files
 // without.
 func (j job) printKey(ctx context.Context, source string, out *outputFlags, prefix string) error {
+	text, err := hostfile.Settle(ctx, func() ([]byte, error) { return j.key(ctx, source, out, prefix) }, nil)
+	if err != nil {
+		return j.hungEarly(source, err)
+	}
+	_, err = files.Stdout(ctx, out.out).Write(text)
+	return err
+}
+
+// key gives the line that printKey prints.
+func (j job) key(ctx context.Context, source string, out *outputFlags, prefix string) ([]byte, error) {
 	if err := out.check(); err != nil {
-		return err
+		return nil, err
 	}
 	req, err := j.request(ctx, source)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	image, via, err := j.store.image(ctx, req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	shape, err := j.shape(ctx, image.Config.Created)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	shape.Via, shape.Prefix, shape.Format, shape.NoSameOwner = string(via), prefix, out.format, out.noSameOwner
 	if out.format == "tar" {
@@ -60,15 +71,14 @@ func (j job) printKey(ctx context.Context, source string, out *outputFlags, pref
 	}
 	text, err := json.Marshal(shape)
 	if err != nil {
-		return fmt.Errorf("making a key of %q: %w", source, err)
+		return nil, fmt.Errorf("making a key of %q: %w", source, err)
 	}
 	// An image without layers has no chain ID.
 	layers := "none"
 	if chain := image.ChainID(); chain != "" {
 		layers = chain.Encoded()
 	}
-	_, err = files.Stdout(ctx, out.out).Write(fmt.Appendf(nil, "%s-%x\n", layers, sha256.Sum256(text)))
-	return err
+	return fmt.Appendf(nil, "%s-%x\n", layers, sha256.Sum256(text)), nil
 }
 
 // shape gives what the flags of the tree say.
@@ -120,13 +130,13 @@ func (f *storeFlags) image(ctx context.Context, req request) (*snapshot.Image, s
 		}
 		return view.Image, cmp.Or(req.Via, snapshot.ViaLayers), undo()
 	}
-	store, tellStore, err := f.storeOf(ctx, &req)
+	found, err := f.storeOf(ctx, req)
 	if err != nil {
 		return nil, "", err
 	}
-	image, err := store.Image(ctx, req.Request)
+	image, err := found.store.Image(ctx, found.request.Request)
 	if err == nil {
-		tellStore()
+		found.tell()
 	}
-	return image, cmp.Or(req.Via, snapshot.ViaView), joined(err, store.Close())
+	return image, cmp.Or(found.request.Via, snapshot.ViaView), joined(err, found.store.Close())
 }

@@ -60,7 +60,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	if !errors.Is(err, errTimeout) {
 		s.endBy(ctx)
 	}
-	s.progress.Done()
+	s.progress.End()
 	if err == nil {
 		return 0
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 )
 
 func newSpec(s streams, store *storeFlags) *cobra.Command {
@@ -21,12 +22,15 @@ func newSpec(s streams, store *storeFlags) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := store.limited(cmd.Context())
 		defer cancel()
-		if err := config.check(ctx, args); err != nil {
+		if err := hostfile.SettleErr(ctx, func() error { return config.check(ctx, args) }, nil); err != nil {
 			return err
 		}
 		job := job{store: store, tree: tree, doing: "making config.json of"}
 		return job.read(ctx, args[0], func(ctx context.Context, o *opened) error {
-			text, _, err := config.document(ctx, o)
+			text, err := hostfile.Settle(ctx, func() ([]byte, error) {
+				text, _, err := config.document(ctx, o)
+				return text, err
+			}, nil)
 			if err != nil {
 				return err
 			}

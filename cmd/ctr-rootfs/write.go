@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 )
 
@@ -91,6 +94,11 @@ type target struct {
 	skipped func() map[string]int64
 	// written says that write was called, which closes or aborts the sink.
 	written bool
+	// grace is how long discard may take once the work is to end.
+	grace time.Duration
+	// within bounds writing where the sink itself may hang; nil where what it writes
+	// to is given up by itself.
+	within func(context.Context, func() (export.Report, error)) (export.Report, error)
 }
 
 // open makes ready to write, before anything else is done: an output that
@@ -103,7 +111,7 @@ func (f *outputFlags) open(ctx context.Context) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &target{finish: out.Finish, discard: out.Discard}
+	t := &target{finish: out.Finish, discard: out.Discard, grace: hostfile.Grace}
 	var w io.Writer = out
 	if f.metadata.wanted() {
 		t.digest = files.NewDigested(out)
@@ -131,13 +139,29 @@ func (f *outputFlags) described(t *target) metadataOutput {
 // is abandoned. sink is t's own, or one around it.
 func (t *target) write(ctx context.Context, tree export.Tree, sink export.Sink) (export.Report, error) {
 	t.written = true
-	return export.Write(ctx, tree, sink)
+	write := func() (export.Report, error) { return export.Write(ctx, tree, sink) }
+	if t.within == nil {
+		return write()
+	}
+	return t.within(ctx, write)
 }
 
-// abandon leaves nothing of the output.
-func (t *target) abandon() error {
-	if t.written {
-		return t.discard() // Write closed the sink, or aborted it
+// complete has the output appear.
+func (t *target) complete(ctx context.Context) error {
+	err := hostfile.SettleErr(ctx, t.finish, nil)
+	if hung(err) != nil {
+		return joined(fmt.Errorf("finishing the output: %w", err), t.discard())
 	}
-	return joined(t.sink.Abort(), t.discard())
+	return err
+}
+
+// abandon leaves nothing of the output, unless that hangs.
+func (t *target) abandon(ctx context.Context) error {
+	_, err := hostfile.SettleWithin(ctx, t.grace, func() (struct{}, error) {
+		if t.written {
+			return struct{}{}, t.discard() // Write closed the sink, or aborted it
+		}
+		return struct{}{}, joined(t.sink.Abort(), t.discard())
+	}, nil)
+	return err
 }

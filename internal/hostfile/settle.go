@@ -12,8 +12,8 @@ import (
 // (NFS, FUSE) may never be, and no signal ends it.
 const Grace = 3 * time.Second
 
-// HungError says that work on files did not return within Grace after it was to
-// end for Cause. Whoever did it may go on with it at any time: what it uses must
+// HungError says that work on files did not return for a while after it was to end
+// for Cause. Whoever did it may go on with it at any time: what it uses must
 // not be used or closed any more.
 type HungError struct {
 	Cause error
@@ -58,10 +58,15 @@ func Hung(ctx context.Context) *HungError {
 	return &HungError{Cause: context.Cause(ctx), Calls: stuckCalls()}
 }
 
-// Settle gives what fn gives, which works on files that may hang. Once ctx has
-// ended fn is given Grace to return; a HungError says that it did not. What it
-// gives after that goes to late, unless that is nil.
+// Settle is SettleWithin Grace.
 func Settle[T any](ctx context.Context, fn func() (T, error), late func(T, error)) (T, error) {
+	return SettleWithin(ctx, Grace, fn, late)
+}
+
+// SettleWithin gives what fn gives, which works on files that may hang. Once ctx has
+// ended fn is given some time to return; a HungError says that it did not. What it
+// gives after that goes to late, unless that is nil.
+func SettleWithin[T any](ctx context.Context, grace time.Duration, fn func() (T, error), late func(T, error)) (T, error) {
 	type result struct {
 		value T
 		err   error
@@ -82,7 +87,7 @@ func Settle[T any](ctx context.Context, fn func() (T, error), late func(T, error
 		return r.value, r.err
 	case <-ctx.Done():
 	}
-	timer := time.NewTimer(Grace)
+	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	select {
 	case r := <-done:

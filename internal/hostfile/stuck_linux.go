@@ -193,6 +193,26 @@ func typeOf(match func(*mountinfo.Info) bool) string {
 	return best.FSType
 }
 
+// remoteTypes begin the types of file systems that have their files from a server, or
+// from a process.
+var remoteTypes = []string{"fuse", "nfs", "cifs", "smb", "9p", "ceph", "virtiofs", "afs", "lustre", "gpfs", "gfs2", "ocfs2", "glusterfs", "beegfs", "orangefs"}
+
+// RemoteFileSystem gives the type of the file system that path lies on, if that has
+// its files from elsewhere. The file system is not asked.
+func RemoteFileSystem(path string) string {
+	whole, err := filepath.Abs(path)
+	if err != nil {
+		return ""
+	}
+	found := typeOf(func(m *mountinfo.Info) bool { return within(whole, m.Mountpoint) })
+	for _, begin := range remoteTypes {
+		if strings.HasPrefix(found, begin) {
+			return found
+		}
+	}
+	return ""
+}
+
 // textAt gives the text, ended by a zero, at an address of this process. It is read
 // by the kernel: the thread that uses it may have returned, and freed it.
 func textAt(address uint64) string {

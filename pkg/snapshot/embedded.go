@@ -17,6 +17,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 	boltErrors "go.etcd.io/bbolt/errors"
 
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/ctr-rootfs/ctr-rootfs/internal/inflate"
 )
 
@@ -27,6 +28,9 @@ const (
 	// pulling a large image. What undoes waits as long, before its own time
 	// begins.
 	lockPatience = 10 * time.Minute
+	// undoOpening is how long opening the database may take where nothing else ends
+	// what hangs: who undoes cannot be cancelled.
+	undoOpening = 2 * time.Second
 )
 
 // ErrNotPrivate says that others may enter an embedded store's directory.
@@ -123,9 +127,8 @@ func (e *embedded) open(ctx context.Context) (_ *session, err error) {
 
 // lock opens the metadata database, which admits one process at a time.
 func (e *embedded) lock(ctx context.Context) (*bolt.DB, error) {
-	path := filepath.Join(e.dir, "metadata.db")
 	for start, told := time.Now(), false; ; {
-		db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: lockPoll})
+		db, err := e.openDatabase(ctx)
 		if err == nil || !errors.Is(err, boltErrors.ErrTimeout) {
 			return db, err
 		}
@@ -140,6 +143,23 @@ func (e *embedded) lock(ctx context.Context) (*bolt.DB, error) {
 			told = true
 		}
 	}
+}
+
+// openDatabase gives up where the file hangs.
+func (e *embedded) openDatabase(ctx context.Context) (*bolt.DB, error) {
+	if ctx.Done() == nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, undoOpening, errNoAnswer)
+		defer cancel()
+	}
+	path := filepath.Join(e.dir, "metadata.db")
+	return hostfile.Settle(ctx, func() (*bolt.DB, error) {
+		return bolt.Open(path, 0o600, &bolt.Options{Timeout: lockPoll})
+	}, func(db *bolt.DB, err error) {
+		if err == nil {
+			_ = db.Close() // nobody has used it
+		}
+	})
 }
 
 func (e *embedded) release(_ context.Context, s *session) error {

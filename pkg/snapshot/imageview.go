@@ -111,6 +111,7 @@ func (v *View) openLower(mounts []mount.Mount) error {
 	}
 	mounts, err := rootfs.OnHost(v.store.opts.HostRoot, mounts)
 	if err == nil {
+		v.dirs = rootfs.Dirs(mounts)
 		v.Root, v.Lower, err = rootfs.OpenLower(mounts)
 	}
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 )
 
 // Layer is a layer of an image that is read as it is, without unpacking. It has
@@ -36,6 +38,14 @@ type Blob = interface {
 // store and no privilege. Of o only Progress and MaxBytes count. The caller closes
 // the view.
 func OpenArchive(ctx context.Context, req Request, o Options) (*View, error) {
+	return hostfile.Settle(ctx, func() (*View, error) { return openArchive(ctx, req, o) }, func(v *View, err error) {
+		if err == nil {
+			_ = v.Close(ctx) // nothing was written
+		}
+	})
+}
+
+func openArchive(ctx context.Context, req Request, o Options) (*View, error) {
 	if !req.Source.InArchive() {
 		return nil, fmt.Errorf("opening archive %q: it is of the kind %q", req.Source, req.Source.Kind)
 	}

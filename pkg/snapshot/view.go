@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/containerd/containerd/v2/core/leases"
 	"github.com/containerd/containerd/v2/core/mount"
 	"github.com/containerd/errdefs"
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/rootfs"
 )
 
@@ -92,6 +94,8 @@ type View struct {
 	source Source
 	// archive is what such layers lie in.
 	archive collection
+	// dirs are what Root is made of: directories of this host.
+	dirs []string
 	// made is what undoing removes.
 	made ledger
 	// keeper keeps the lease from expiring.
@@ -152,7 +156,7 @@ func (v *View) Close(ctx context.Context) error {
 	return errors.Join(kept, v.store.with(context.WithoutCancel(ctx), func(ctx context.Context, sess *session) error {
 		ctx, cancel := undoing(ctx)
 		defer cancel()
-		return v.undo(ctx, sess, false)
+		return hostfile.SettleErr(ctx, func() error { return v.undo(ctx, sess, false) }, nil)
 	}))
 }
 
@@ -198,6 +202,25 @@ func (v *View) findForeign() (err error) {
 	return nil
 }
 
+// RemoteFileSystem gives the type of a file system on which what is read lies and
+// that has its files from a server or a process, as "nfs4" or "fuse.stargz"; empty
+// where there is none, or it is not known.
+func (v *View) RemoteFileSystem() string {
+	dirs := v.dirs
+	switch {
+	case v.archive != nil && v.source.Name != "-":
+		dirs = []string{v.source.Name}
+	case v.store != nil && v.store.opts.Location.Dir != "":
+		dirs = append(slices.Clone(dirs), v.store.opts.Location.Dir)
+	}
+	for _, dir := range dirs {
+		if found := hostfile.RemoteFileSystem(dir); found != "" {
+			return found
+		}
+	}
+	return ""
+}
+
 // mount opens the root that mounts make up.
 func (v *View) mount(ctx context.Context, sess *session, mounts []mount.Mount) error {
 	var err error
@@ -228,6 +251,7 @@ func (v *View) openMounts(ctx context.Context, mounts []mount.Mount) (*os.File, 
 	if err != nil {
 		return nil, fmt.Errorf("mounting the root of %q: %w", v.source, err)
 	}
+	v.dirs = rootfs.Dirs(mounts)
 	root, err := rootfs.Open(ctx, mounts)
 	if err == nil && v.made.noted().mounted {
 		if err = rootfs.CheckSeen(root); err != nil {

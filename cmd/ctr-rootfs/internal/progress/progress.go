@@ -25,6 +25,7 @@ type Reporter struct {
 	mu    sync.Mutex
 	stage string
 	now   display
+	ended bool
 }
 
 // display shows one stage.
@@ -75,11 +76,22 @@ func (p *Reporter) Step(s snapshot.Step) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.ended {
+		return
+	}
 	if s.Stage != p.stage {
 		p.endStage()
 		p.stage, p.now = s.Stage, p.show(p.errors, s)
 	}
 	p.now.update(s)
+}
+
+// End ends what is shown, and has nothing more told: what hangs may go on.
+func (p *Reporter) End() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.endStage()
+	p.ended = true
 }
 
 // Done ends what is shown.
@@ -103,6 +115,9 @@ func (p *Reporter) Notice(text string) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.ended {
+		return
+	}
 	line := p.message(text)
 	if p.now != nil {
 		p.now.above(line)

@@ -1,6 +1,7 @@
 package rootfs
 
 import (
+	"path/filepath"
 	"strings"
 
 	"github.com/containerd/containerd/v2/core/mount"
@@ -24,4 +25,22 @@ func Cloned(mounts []mount.Mount) []mount.Mount {
 		c[i].Options = append([]string(nil), m.Options...)
 	}
 	return c
+}
+
+// Dirs lists the directories that mounts are made of.
+func Dirs(mounts []mount.Mount) (dirs []string) {
+	for _, m := range mounts {
+		if filepath.IsAbs(m.Source) {
+			dirs = append(dirs, m.Source)
+		}
+		for _, option := range m.Options {
+			switch key, value, _ := strings.Cut(option, "="); key {
+			case "lowerdir":
+				dirs = append(dirs, SplitLayers(value)...)
+			case "upperdir":
+				dirs = append(dirs, value)
+			}
+		}
+	}
+	return dirs
 }
