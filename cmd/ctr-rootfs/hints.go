@@ -66,7 +66,7 @@ func hintTable() []func(error) (string, bool) {
 			return fmt.Sprintf("leave them out with --xattrs none, or the file with --exclude %q", e.Path)
 		}),
 		hintOf(ownerHint),
-		always[*hostfile.HungError]("see to the server or the process behind that file system, or unmount it by force"),
+		hintOf(hungHint),
 		hintOf(fetchHint),
 		hintOf(readHint),
 		hintOf(sentinelHint),
@@ -150,6 +150,14 @@ func ownerHint(e *export.OwnerError) string {
 func readHint(e *export.ReadError) string {
 	if errors.Is(e, fs.ErrPermission) {
 		return "it needs root, or CAP_DAC_READ_SEARCH"
+	}
+	return ""
+}
+
+// hungHint knows that a file system is at fault, unless it is a pipe or a disk.
+func hungHint(e *hostfile.HungError) string {
+	if len(e.Calls) > 0 && e.Calls[0].FileSystem != "" {
+		return "see to the server or the process behind that file system, or unmount it by force"
 	}
 	return ""
 }

@@ -150,7 +150,7 @@ func (t *target) write(ctx context.Context, tree export.Tree, sink export.Sink) 
 func (t *target) complete(ctx context.Context) error {
 	err := hostfile.SettleErr(ctx, t.finish, nil)
 	if hung(err) != nil {
-		return joined(fmt.Errorf("finishing the output: %w", err), t.discard())
+		return joined(fmt.Errorf("finishing the output: %w", err), hostfile.SettleErr(ctx, t.discard, nil))
 	}
 	return err
 }
@@ -163,5 +163,8 @@ func (t *target) abandon(ctx context.Context) error {
 		}
 		return struct{}{}, joined(t.sink.Abort(), t.discard())
 	}, nil)
+	if hung(err) != nil {
+		return fmt.Errorf("discarding the output: %w", err)
+	}
 	return err
 }

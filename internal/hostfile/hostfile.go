@@ -39,11 +39,19 @@ func Await[T any](ctx context.Context, fn func() (T, error), late func(T)) (T, e
 
 // Open opens a file that may be a FIFO, for reading or for writing by flag:
 // opening one waits for its other end, which only ctx can end. What opens after
-// that is closed.
+// that is closed. On a file system that has its files from elsewhere it is a
+// HungError.
 func Open(ctx context.Context, name string, flag int) (*os.File, error) {
-	return Await(ctx, func() (*os.File, error) {
+	file, err := Await(ctx, func() (*os.File, error) {
 		return os.OpenFile(name, flag, 0)
 	}, func(file *os.File) { file.Close() })
+	if err == nil || ctx.Err() == nil {
+		return file, err
+	}
+	if from := RemoteFileSystem(name); from != "" {
+		err = &HungError{Cause: context.Cause(ctx), Calls: []Call{{"opening", name, from}}}
+	}
+	return nil, err
 }
 
 // WithoutPath drops the path from an error that is about to be told with it, or

@@ -23,16 +23,19 @@ type HungError struct {
 
 // Call is a system call on a file.
 type Call struct {
-	// Doing is a gerund, and Name the file's name, which may be of what it has
-	// instead of one, as "pipe:[7]".
+	// Doing is a gerund, and Name the file's name, or what it has instead of one, as
+	// "pipe:[7]"; empty where it has none any more.
 	Doing, Name string
-	// FileSystem is the type of the file system that the file lies on, as
-	// "nfs4" or "fuse.sshfs"; empty where it is not known.
+	// FileSystem is the type of the file system that the file lies on, where that has
+	// its files from elsewhere, as "nfs4" or "fuse.sshfs"; empty where it is not known.
 	FileSystem string
 }
 
 func (c Call) String() string {
-	text := fmt.Sprintf("%s %q", c.Doing, c.Name)
+	text := c.Doing + " a file"
+	if c.Name != "" {
+		text = fmt.Sprintf("%s %q", c.Doing, c.Name)
+	}
 	if c.FileSystem != "" {
 		text += " on " + c.FileSystem
 	}

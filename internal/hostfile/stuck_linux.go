@@ -65,7 +65,7 @@ var fileCalls = map[uint64]fileCall{
 	unix.SYS_MKNODAT:      {"making", byAt},
 	unix.SYS_SYMLINKAT:    {"making", byPath},
 	unix.SYS_LINKAT:       {"making", byDest},
-	unix.SYS_RENAMEAT2:    {"renaming to", byDest},
+	sysRenameat:           {"renaming to", byDest},
 	unix.SYS_UNLINKAT:     {"removing", byAt},
 	unix.SYS_FCHMOD:       {"changing", byFD},
 	unix.SYS_FCHMODAT:     {"changing", byAt},
@@ -134,7 +134,7 @@ func parseCall(line string) (Call, bool) {
 	case byDest:
 		name, on = nameIn(int32(third), fourth)
 	}
-	return Call{Doing: kind.doing, Name: name, FileSystem: on}, name != ""
+	return Call{Doing: kind.doing, Name: name, FileSystem: on}, true
 }
 
 // nameIn names a file by a directory and a path at an address of this process.
@@ -178,7 +178,8 @@ func within(path, dir string) bool {
 }
 
 // typeOf gives the file system's type of the mount that has the longest mount point
-// of those that match; of several at one place the last one, which lies on top.
+// of those that match; of several at one place the last one, which lies on top. It is
+// empty where the files are this host's own.
 func typeOf(match func(*mountinfo.Info) bool) string {
 	found, err := mountinfo.GetMounts(func(m *mountinfo.Info) (skip, stop bool) { return !match(m), false })
 	if err != nil || len(found) == 0 {
@@ -190,7 +191,12 @@ func typeOf(match func(*mountinfo.Info) bool) string {
 			best = m
 		}
 	}
-	return best.FSType
+	for _, begin := range remoteTypes {
+		if strings.HasPrefix(best.FSType, begin) {
+			return best.FSType
+		}
+	}
+	return ""
 }
 
 // remoteTypes begin the types of file systems that have their files from a server, or
@@ -204,13 +210,7 @@ func RemoteFileSystem(path string) string {
 	if err != nil {
 		return ""
 	}
-	found := typeOf(func(m *mountinfo.Info) bool { return within(whole, m.Mountpoint) })
-	for _, begin := range remoteTypes {
-		if strings.HasPrefix(found, begin) {
-			return found
-		}
-	}
-	return ""
+	return typeOf(func(m *mountinfo.Info) bool { return within(whole, m.Mountpoint) })
 }
 
 // textAt gives the text, ended by a zero, at an address of this process. It is read

@@ -75,9 +75,9 @@ func asArchive(ctx context.Context, src Source, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && !hung(err):
 		return context.Cause(ctx)
-	case errors.Is(err, ErrNotFound), errors.As(err, &spool):
+	case hung(err), errors.Is(err, ErrNotFound), errors.As(err, &spool):
 		return err
 	}
 	return &ArchiveError{Path: src.Name, Err: archive.Explain(src.Name, err)}

@@ -77,6 +77,8 @@ type session struct {
 	collect func(context.Context) error
 	// close ends the session; nil where the client is shared.
 	close func() error
+	// lost says that what hangs uses the session still.
+	lost bool
 }
 
 // Open connects to the store and makes sure that it answers. The caller
@@ -123,7 +125,7 @@ func (s *Store) with(ctx context.Context, fn func(context.Context, *session) err
 		return err
 	}
 	defer func() {
-		if !hung(err) { // what hangs uses the session still
+		if !sess.lost {
 			err = errors.Join(err, s.backend.release(ctx, sess))
 		}
 	}()

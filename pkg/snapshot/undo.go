@@ -39,28 +39,39 @@ func unavailable(err error) bool {
 // fails. An open that hangs is left behind with the session: it makes nothing more,
 // and closes them in the end.
 func (v *View) attempt(ctx context.Context, sess *session, open func() error) error {
-	err := hostfile.SettleErr(ctx, open, func(error) {
+	var failed *failedError
+	err := hostfile.SettleErr(ctx, func() error {
+		if err := open(); err != nil {
+			return &failedError{err}
+		}
+		return nil
+	}, func(error) {
 		_ = errors.Join(v.closeRoot(), v.store.backend.release(ctx, sess)) // nobody listens any more
 	})
-	if err == nil {
+	switch {
+	case err == nil:
 		return nil
-	}
-	if !hung(err) {
-		err = errors.Join(v.store.cause(ctx, err), v.closeRoot())
+	case errors.As(err, &failed):
+		err = errors.Join(v.store.cause(ctx, failed.error), v.closeRoot())
+	default:
+		sess.lost = true
 	}
 	embedded := sess.collect != nil
 	v.made.shut(embedded)
 	whole, cancel := undoing(ctx)
 	defer cancel()
 	undo := func() error { return v.undo(whole, sess, true) }
-	if !embedded || !hung(err) {
+	if !embedded || !sess.lost {
 		return errors.Join(err, undo())
 	}
 	// What hangs may hold the embedded store's database.
 	return errors.Join(err, hostfile.SettleErr(ctx, undo, nil))
 }
 
-// hung says whether what failed with err goes on all the same.
+// failedError is of an open that returned.
+type failedError struct{ error }
+
+// hung says whether err says of a file that it hangs.
 func hung(err error) bool {
 	var h *hostfile.HungError
 	return errors.As(err, &h)

@@ -156,7 +156,9 @@ func (v *View) Close(ctx context.Context) error {
 	return errors.Join(kept, v.store.with(context.WithoutCancel(ctx), func(ctx context.Context, sess *session) error {
 		ctx, cancel := undoing(ctx)
 		defer cancel()
-		return hostfile.SettleErr(ctx, func() error { return v.undo(ctx, sess, false) }, nil)
+		err := hostfile.SettleErr(ctx, func() error { return v.undo(ctx, sess, false) }, nil)
+		sess.lost = hung(err)
+		return err
 	}))
 }
 

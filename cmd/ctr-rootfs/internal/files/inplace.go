@@ -23,6 +23,8 @@ type inPlace struct {
 	// stop is closed when the work is to end, and why says for what reason.
 	stop <-chan struct{}
 	why  func() error
+	// grace is how long a write may take after that.
+	grace time.Duration
 	// stuck says that a write was given up while it went on.
 	stuck bool
 }
@@ -30,7 +32,7 @@ type inPlace struct {
 func newInPlace(ctx context.Context, file *os.File, name string, opened bool) *inPlace {
 	enlargePipe(file)
 	return &inPlace{
-		file: file, name: name, opened: opened,
+		file: file, name: name, opened: opened, grace: readerGrace,
 		stop: ctx.Done(), why: func() error { return context.Cause(ctx) },
 	}
 }
@@ -56,7 +58,7 @@ func (o *inPlace) Write(p []byte) (int, error) {
 	select {
 	case r := <-written:
 		return r.n, o.explain(r.err)
-	case <-time.After(readerGrace):
+	case <-time.After(o.grace):
 		o.stuck = true
 		return 0, fmt.Errorf("writing %s: %w", o.name, o.why())
 	}

@@ -16,7 +16,7 @@ type Stderr struct {
 
 // NewStderr gives standard error, for work that ctx ends.
 func NewStderr(ctx context.Context, file *os.File) *Stderr {
-	s := &Stderr{out: &inPlace{file: file, name: "standard error"}}
+	s := &Stderr{out: &inPlace{file: file, name: "standard error", grace: readerGrace}}
 	s.EndBy(ctx)
 	return s
 }

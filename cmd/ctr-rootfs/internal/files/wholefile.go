@@ -63,7 +63,7 @@ func newWholeFile(ctx context.Context, name string) (*wholeFile, error) {
 
 func newWhole(ctx context.Context, f *os.File, name, temporary string) *wholeFile {
 	return &wholeFile{File: f, name: name, temporary: temporary, out: &inPlace{
-		file: f, name: fmt.Sprintf("%q", name),
+		file: f, name: fmt.Sprintf("%q", name), grace: hostfile.Grace,
 		stop: ctx.Done(), why: func() error { return hostfile.Hung(ctx) },
 	}}
 }

@@ -1,0 +1,295 @@
+package integration_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ctr-rootfs/ctr-rootfs/integration/daemon"
+	"github.com/ctr-rootfs/ctr-rootfs/integration/hangfs"
+	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
+)
+
+// hangWithin is how long a run may take to end whose files hang: it waits for three
+// seconds, or twice that long where it writes a directory.
+const hangWithin = 25 * time.Second
+
+// hangTimeout is --timeout where that ends a run: it is to hang by then.
+const hangTimeout = "3s"
+
+// hangWorld is a daemon whose native snapshotter has everything on a file system that
+// may hang, and further folders there.
+type hangWorld struct {
+	*daemon.Daemon
+	files  *hangfs.FS
+	layout string
+	before daemon.Left
+}
+
+func newHangWorld(t *testing.T) *hangWorld {
+	needsRoot(t)
+	w := &hangWorld{layout: filepath.Join(t.TempDir(), "layout")}
+	dir := daemon.NewDir(t)
+	backing, at := filepath.Join(dir, "backing"), filepath.Join(dir, "files")
+	content, err := imagetest.Build(smallName, hangImage(hangfs.Late))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, layout := range slices.Concat([]string{w.layout}, hangNames("layout", hangfs.Stat, hangfs.Open, hangfs.Late, hangfs.Close),
+		hangNames("key", hangfs.Open), hangNames("view", hangfs.Late), hangNames("output", hangfs.Late)) {
+		if !filepath.IsAbs(layout) {
+			layout = filepath.Join(backing, layout)
+		}
+		if err := content.WriteLayout(layout); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// What hangs in a folder may hold up others there: each has one of its own.
+	for _, folder := range append(hangNames("spool", hangfs.Create, hangfs.Write),
+		"native", "files", "made", "written", "synced", "named", "removed", "new", "dir", "metadata", "images", "gc", "store") {
+		if err := os.MkdirAll(filepath.Join(backing, folder), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"hang-open-config", "hang-read-passwd", "hang-read-patterns", "hang-read-replacement"} {
+		if err := os.WriteFile(filepath.Join(backing, "files", name), []byte("text\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(at, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	w.files = hangfs.Mount(t, backing, at, programs.ctrRootfs)
+	w.Daemon = daemon.Start(t, daemon.Options{Dir: dir, Config: fmt.Sprintf(
+		"[plugins.\"io.containerd.snapshotter.v1.native\"]\nroot_path = %q\n", filepath.Join(at, "native", "hang-sync"))})
+	for _, op := range []string{hangfs.Stat, hangfs.Open, hangfs.Read, hangfs.Late, hangfs.List, hangfs.Xattr, hangfs.Symlink, hangfs.Close} {
+		w.Ctr(t, "images", "import", "--local", "--snapshotter", "native", writeArchive(t, hangName(op), hangImage(op)))
+	}
+	w.before = w.Left(t, "default", "native")
+	return w
+}
+
+// hangNames gives folders at which ops hang, each in a folder of its own.
+func hangNames(kind string, ops ...string) (names []string) {
+	for _, op := range ops {
+		names = append(names, filepath.Join(kind+"-"+op, "hang-"+op))
+	}
+	return names
+}
+
+func hangName(op string) string { return "example.com/hang-" + op + ":1" }
+
+// hangImage has a file, and then one at which op hangs.
+func hangImage(op string) imagetest.Image {
+	name := "hang-" + op
+	last := imagetest.File(name, 0o644, "text").Xattr("user.x", "1")
+	switch op {
+	case hangfs.List:
+		last = imagetest.Dir(name, 0o755)
+	case hangfs.Symlink:
+		last = imagetest.Symlink(name, "first")
+	case hangfs.Late:
+		last.Body = make([]byte, 8<<20)
+	}
+	return imagetest.Image{Compression: imagetest.Plain, Layers: []imagetest.Layer{{imagetest.File("first", 0o644, "first"), last}}}
+}
+
+// path gives the name of a file on the file system that may hang.
+func (w *hangWorld) path(name string) string { return filepath.Join(w.files.Dir, name) }
+
+// hanging is a run whose files hang.
+type hanging struct {
+	// args are the verb and its arguments, without an output.
+	args []string
+	// out is the output: empty for standard output, or a name in a folder of the
+	// row's own.
+	out string
+	// by ends it: 0 for --timeout.
+	by syscall.Signal
+	// wants are parts of the error.
+	wants []string
+}
+
+// TestFilesThatHang ends runs at a file system that does not answer, by a signal or by
+// --timeout: with one line that names what hangs, in seconds, and with all undone that
+// can be undone without that file system.
+func TestFilesThatHang(t *testing.T) {
+	t.Parallel()
+	w := newHangWorld(t)
+	view := func(verb, op string, flags ...string) []string {
+		return append([]string{verb, "--address", w.Address, "--snapshotter", "native", hangName(op)}, flags...)
+	}
+	layout := func(verb, name string, flags ...string) []string {
+		return append([]string{verb, "oci:" + name}, flags...)
+	}
+	native := `snapshotter "native"`
+	rows := map[string]hanging{
+		"stat":               {view("export", hangfs.Stat), "", 0, []string{native, "hang-stat", "fuse.hang"}},
+		"open":               {view("export", hangfs.Open), "out.tar", syscall.SIGTERM, []string{native, "opening", "hang-open"}},
+		"read":               {view("export", hangfs.Read), "dir", syscall.SIGINT, []string{native, "reading", "hang-read"}},
+		"inside a body":      {view("export", hangfs.Late), "", syscall.SIGTERM, []string{native, "reading", "hang-late"}},
+		"body, compressed":   {view("export", hangfs.Late, "--compress", "zstd"), "", 0, []string{"reading"}},
+		"body, directory":    {view("export", hangfs.Late), "dir", 0, []string{"reading", "hang-late"}},
+		"list":               {view("export", hangfs.List), "dir", 0, []string{native, "listing", "hang-list"}},
+		"list, ls":           {view("ls", hangfs.List), "", syscall.SIGINT, []string{native, "listing", "hang-list"}},
+		"xattr":              {view("export", hangfs.Xattr), "out.tar.gz", 0, []string{"xattrs of", "hang-xattr"}},
+		"xattr, ls":          {view("ls", hangfs.Xattr, "--json"), "", 0, []string{"xattrs of", "hang-xattr"}},
+		"symlink":            {view("bundle", hangfs.Symlink, "--", "/a"), "out.tar", syscall.SIGTERM, []string{"reading symlink", "hang-symlink"}},
+		"close":              {view("export", hangfs.Close), "", 0, []string{"closing", "hang-close"}},
+		"spec":               {view("spec", hangfs.Stat, "--user", "app", "--replace", "etc/passwd="+w.path("files/hang-read-passwd"), "--", "/a"), "", 0, []string{"hang-read-"}},
+		"layout":             {layout("ls", w.path("layout-stat/hang-stat")), "", syscall.SIGTERM, []string{"hang-stat"}},
+		"layout, open":       {layout("export", w.path("layout-open/hang-open")), "out.tar", 0, []string{"opening", "hang-open"}},
+		"layout, inside":     {layout("export", w.path("layout-late/hang-late")), "", syscall.SIGINT, []string{"reading", "hang-late/blobs"}},
+		"layout, view":       {layout("export", w.path("view-late/hang-late"), "--via", "view", "--store", filepath.Join(t.TempDir(), "store")), "out.tar", 0, []string{"reading", "hang-late/blobs"}},
+		"layout, close":      {layout("export", w.path("layout-close/hang-close")), "dir", 0, []string{"closing", "hang-close"}},
+		"key":                {layout("export", w.path("key-open/hang-open"), "--print-key"), "", 0, []string{"opening", "hang-open"}},
+		"config":             {layout("bundle", w.layout, "--config", w.path("files/hang-open-config")), "out.tar", 0, []string{"hang-open-config"}},
+		"patterns":           {layout("export", w.layout, "--exclude-from", w.path("files/hang-read-patterns")), "out.tar", syscall.SIGTERM, []string{"hang-read-"}},
+		"replacement":        {layout("export", w.layout, "--replace", "a="+w.path("files/hang-read-replacement")), "out.tar", 0, []string{"reading", "hang-read-"}},
+		"output, made":       {layout("export", w.layout, "-o", w.path("made/hang-create.tar")), "", 0, []string{"opening", "hang-create.tar"}},
+		"output, written":    {layout("export", w.layout, "-o", w.path("written/hang-write.tar")), "", syscall.SIGTERM, []string{"writing", "hang-write.tar"}},
+		"output, synced":     {layout("export", w.layout, "-o", w.path("synced/hang-sync.tar")), "", 0, []string{"syncing", "hang-sync.tar"}},
+		"output, named":      {layout("export", w.layout, "-o", w.path("named/hang-rename.tar")), "", 0, []string{"--timeout", "it may appear still"}},
+		"output, removed":    {layout("export", w.path("output-late/hang-late"), "-o", w.path("removed/hang-remove.tar")), "", 0, []string{"reading", "hang-late/blobs", "discarding the output"}},
+		"directory, made":    {layout("export", w.layout, "--format", "dir", "-o", w.path("new/hang-create")), "", 0, []string{"making", "hang-create"}},
+		"directory, written": {layout("export", w.layout, "--format", "dir", "-o", w.path("dir/hang-write")), "", syscall.SIGTERM, []string{"writing", "hang-write", "it stays"}},
+		"metadata":           {layout("export", w.layout, "-o", "/dev/null", "--metadata-file", w.path("metadata/hang-create.json")), "", 0, []string{"opening", "hang-create.json"}},
+		"spool, made":        {view("export", hangfs.Stat, "--via", "layers", "--spool", w.path("spool-create/hang-create")), "out.tar", 0, []string{"hang-create"}},
+		"spool, written":     {view("export", hangfs.Stat, "--via", "layers", "--spool", w.path("spool-write/hang-write")), "out.tar", 0, []string{"writing", "hang-write"}},
+		"store":              {layout("export", w.layout, "--via", "view", "--store", w.path("store/hang-create-store")), "out.tar", 0, []string{"making", "hang-create-store"}},
+		"store, images":      {[]string{"images", "--store", w.path("images/hang-stat-store")}, "", syscall.SIGTERM, []string{"hang-stat-store"}},
+		"store, gc":          {[]string{"gc", "--store", w.path("gc/hang-stat-store")}, "", 0, []string{"hang-stat-store"}},
+	}
+	ends := w.runAll(t, rows)
+	for name, h := range rows {
+		t.Run(name, func(t *testing.T) { w.check(t, h, ends[name]) })
+	}
+	if left := w.Left(t, "default", "native").Since(w.before); left != "" {
+		t.Errorf("left:\n%s", left)
+	}
+	t.Run("view", w.viewHangs)
+}
+
+// hangEnd is how a run ended.
+type hangEnd struct {
+	*exec.Cmd
+	// dir is where its output was to be.
+	dir            string
+	stdout, stderr bytes.Buffer
+	// killed says that it did not end by itself, and early that it ended before it hung.
+	killed, early bool
+}
+
+// runAll runs all rows at once: they wait most of the time, and a test runs no more
+// than one at a time for each core.
+func (w *hangWorld) runAll(t *testing.T, rows map[string]hanging) map[string]*hangEnd {
+	t.Helper()
+	ends := make(map[string]*hangEnd)
+	var wg sync.WaitGroup
+	for name, h := range rows {
+		e := &hangEnd{Cmd: invocation{}.command(), dir: t.TempDir()}
+		ends[name] = e
+		wg.Go(func() { w.run(h, e) })
+	}
+	wg.Wait()
+	return ends
+}
+
+// run runs h to its end.
+func (w *hangWorld) run(h hanging, e *hangEnd) {
+	flags := []string{"--progress", "quiet"}
+	switch h.out {
+	case "":
+	case "dir":
+		flags = append(flags, "--format", "dir", "-o", filepath.Join(e.dir, "out"))
+	default:
+		flags = append(flags, "-o", filepath.Join(e.dir, h.out))
+	}
+	if h.by == 0 {
+		flags = append(flags, "--timeout", hangTimeout)
+	}
+	e.Cmd = invocation{args: slices.Insert(slices.Clone(h.args), 1, flags...)}.command()
+	e.Stdout, e.Stderr = &e.stdout, &e.stderr
+	if e.Start() != nil {
+		return // it has no state
+	}
+	ended := make(chan error)
+	go func() { ended <- e.Wait() }()
+	kill, look := time.After(hangWithin), time.NewTicker(20*time.Millisecond)
+	defer look.Stop()
+	for signalled := h.by == 0; ; {
+		select {
+		case <-ended:
+			e.early = !signalled
+			return
+		case <-kill:
+			e.killed = true
+			_ = e.Process.Kill() // it may have ended
+			w.files.Answer()     // it may not end before
+		case <-look.C:
+			if !signalled && (w.files.Hangs(e.Process.Pid) || w.files.OthersHang.Load()) {
+				_ = e.Process.Signal(h.by) // or it has ended by itself
+				signalled = true
+			}
+		}
+	}
+}
+
+// check compares the end of h with what it has to be.
+func (w *hangWorld) check(t *testing.T, h hanging, e *hangEnd) {
+	t.Helper()
+	want := 128 + int(h.by)
+	if h.by == 0 {
+		want = statusFailed
+		h.wants = append(h.wants, "--timeout")
+	}
+	if e.killed || e.early {
+		t.Errorf("it ended only when it was killed (%v), or before it hung (%v)", e.killed, e.early)
+	}
+	if got := e.ProcessState.ExitCode(); got != want {
+		t.Errorf("exit status %d (%v), want %d", got, e.ProcessState, want)
+	}
+	checkError(t, e.stderr.String(), h.wants...)
+	checkFolder(t, e.dir, "")
+	if h.args[0] == "export" && e.stdout.Len() > 0 {
+		refuseTar(t, e.stdout.Bytes())
+	}
+}
+
+// viewHangs has the daemon's snapshotter hang while it takes a view, as one does that
+// asks a registry: this one syncs its database. The lease goes, and with it the view that the snapshotter
+// makes later.
+func (w *hangWorld) viewHangs(t *testing.T) {
+	others := "containerd"
+	w.files.Others.Store(&others)
+	args := []string{"export", "--address", w.Address, "--snapshotter", "native", hangName(hangfs.Open)}
+	wants := []string{"taking a view of", `snapshotter "native"`}
+	rows := map[string]hanging{"timeout": {args, "out.tar", 0, wants}, "signal": {args, "out.tar", syscall.SIGTERM, wants}}
+	ends := w.runAll(t, rows)
+	for name, h := range rows {
+		t.Run(name, func(t *testing.T) { w.check(t, h, ends[name]) })
+	}
+	for _, lease := range w.Left(t, "default", "native").Leases {
+		if strings.HasPrefix(lease, "ctr-rootfs-") {
+			t.Errorf("it left the lease %q", lease)
+		}
+	}
+	w.files.Answer()
+	var left string
+	for range 50 {
+		w.Collect(t)
+		if left = w.Left(t, "default", "native").Since(w.before); left == "" {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Errorf("views that were made late are left:\n%s", left)
+}
