@@ -36,6 +36,7 @@ func hintFor(err error) string {
 func hintTable() []func(error) (string, bool) {
 	return []func(error) (string, bool){
 		always[*snapshot.UndoError]("remove it with ctr-rootfs gc when the store answers again"),
+		hintOf(fetchHint),
 		hintOf(sourceHint),
 		always[*snapshot.PropagationError]("in a pod, mount the directory with mountPropagation: HostToContainer"),
 		always[*snapshot.MountDeniedError]("it needs CAP_SYS_ADMIN (and in a pod AppArmor Unconfined), or containerd 2.2 or newer, or --via layers"),
@@ -67,7 +68,6 @@ func hintTable() []func(error) (string, bool) {
 		}),
 		hintOf(ownerHint),
 		hintOf(hungHint),
-		hintOf(fetchHint),
 		hintOf(readHint),
 		hintOf(sentinelHint),
 	}

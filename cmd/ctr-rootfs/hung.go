@@ -58,6 +58,20 @@ func (e *fetchError) Error() string { return e.Err.Error() }
 
 func (e *fetchError) Unwrap() error { return e.Err }
 
+// notFetched is reason where src could not be opened.
+func notFetched(src snapshot.Source, err error) error {
+	var dir *snapshot.SourceError
+	switch {
+	case !isFetching(err):
+		return err
+	case src.InArchive():
+		return &fetchError{FileSystem: hostfile.RemoteFileSystem(src.Name), Err: err}
+	case errors.As(err, &dir):
+		return &fetchError{FileSystem: hostfile.RemoteFileSystem(dir.Path), Err: err}
+	}
+	return err
+}
+
 // isFetching says whether err may come from what a file system did elsewhere: from a
 // server, or from a process that serves it (fuse(4)).
 func isFetching(err error) bool {

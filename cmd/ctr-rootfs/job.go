@@ -145,7 +145,7 @@ func (j job) use(ctx context.Context, req request, fn func(context.Context, *ope
 		return fmt.Errorf("opening %q: %w", req.typed, err)
 	}
 	if err != nil {
-		return err
+		return notFetched(req.Source, err)
 	}
 	latest := j.tree.latest(view.Image.Config.Created)
 	base, err := hostfile.Settle(ctx, func() (base, error) { return j.store.baseTree(ctx, view, latest) }, func(b base, err error) {

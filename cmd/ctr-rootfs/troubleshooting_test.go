@@ -17,6 +17,7 @@ import (
 
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/progress"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
@@ -54,6 +55,13 @@ func shownErrors() []error {
 		&snapshot.SourceError{Path: "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/7/fs", HostRoot: "/host", Err: syscall.ENOSYS},
 		&snapshot.PropagationError{Path: "/run/containerd/io.containerd.mount-manager.v1.bolt/t/1"},
 		&snapshot.MountDeniedError{Err: fmt.Errorf("mounting an overlay: %w", syscall.EPERM)},
+		fmt.Errorf("exporting %q: %w", "registry.example.com/app:1", ofSnapshotter(&snapshot.View{Snapshotter: "stargz"}, &hostfile.HungError{
+			Cause: fmt.Errorf("%w (5m0s)", errTimeout), Calls: []hostfile.Call{{Doing: "reading", Name: "/var/lib/stargz/snapshots/7/fs/app", FileSystem: "fuse.rawBridge"}},
+		})),
+		&snapshot.ViewError{Source: "registry.example.com/app:1", Snapshotter: "stargz", Err: errors.New("the snapshotter does not answer: its process may have ended")},
+		&fetchError{Snapshotter: "stargz", FileSystem: "fuse.rawBridge", Err: &export.ReadError{Doing: "reading", Path: "usr/bin/app", Err: syscall.EIO}},
+		&fetchError{FileSystem: "nfs4", Err: &snapshot.ArchiveError{Path: "/mnt/app.tar", Err: syscall.ESTALE}},
+		&fetchError{Snapshotter: "stargz", Err: &export.ReadError{Doing: "reading", Path: "usr/bin/app", Err: syscall.ENOTCONN}},
 		files.ErrTerminal,
 		&export.PlaceError{Path: "etc/hosts", For: forProfile, At: "etc", Found: export.Regular, Wanted: export.Directory},
 		&export.HeaderError{Path: "srv/data", Size: 1200000, Limit: 1 << 20},
