@@ -44,7 +44,7 @@ func newHangWorld(t *testing.T) *hangWorld {
 		t.Fatal(err)
 	}
 	for _, layout := range slices.Concat([]string{w.layout}, hangNames("layout", hangfs.Stat, hangfs.Open, hangfs.Late, hangfs.Close),
-		hangNames("key", hangfs.Open), hangNames("view", hangfs.Late), hangNames("output", hangfs.Late)) {
+		hangNames("key", hangfs.Open), hangNames("view", hangfs.Late), hangNames("output", hangfs.Late), failNames()) {
 		if !filepath.IsAbs(layout) {
 			layout = filepath.Join(backing, layout)
 		}
@@ -73,6 +73,8 @@ func newHangWorld(t *testing.T) *hangWorld {
 	for _, op := range []string{hangfs.Stat, hangfs.Open, hangfs.Read, hangfs.Late, hangfs.List, hangfs.Xattr, hangfs.Symlink, hangfs.Close} {
 		w.Ctr(t, "images", "import", "--local", "--snapshotter", "native", writeArchive(t, hangName(op), hangImage(op)))
 	}
+	failing := imagetest.Image{Layers: []imagetest.Layer{{imagetest.File("fail-io", 0o644, "text")}}}
+	w.Ctr(t, "images", "import", "--local", "--snapshotter", "native", writeArchive(t, "example.com/fail:1", failing))
 	w.before = w.Left(t, "default", "native")
 	return w
 }
@@ -81,6 +83,14 @@ func newHangWorld(t *testing.T) *hangWorld {
 func hangNames(kind string, ops ...string) (names []string) {
 	for _, op := range ops {
 		names = append(names, filepath.Join(kind+"-"+op, "hang-"+op))
+	}
+	return names
+}
+
+// failNames gives folders of which reading fails.
+func failNames() (names []string) {
+	for name := range hangfs.Failures {
+		names = append(names, filepath.Join("layout-"+name, "fail-"+name))
 	}
 	return names
 }
@@ -175,6 +185,7 @@ func TestFilesThatHang(t *testing.T) {
 	if left := w.Left(t, "default", "native").Since(w.before); left != "" {
 		t.Errorf("left:\n%s", left)
 	}
+	t.Run("failures", w.fails)
 	t.Run("view", w.viewHangs)
 }
 
@@ -262,6 +273,23 @@ func (w *hangWorld) check(t *testing.T, h hanging, e *hangEnd) {
 	if h.args[0] == "export" && e.stdout.Len() > 0 {
 		refuseTar(t, e.stdout.Bytes())
 	}
+}
+
+// fails has reads fail as they do where what is fetched from elsewhere does not come.
+func (w *hangWorld) fails(t *testing.T) {
+	for name, errno := range hangfs.Failures {
+		layout := w.path(filepath.Join("layout-"+name, "fail-"+name))
+		o := invocation{args: []string{"ls", "oci:" + layout}}.run(t)
+		if o.status != statusFailed {
+			t.Errorf("%s: exit status %d", name, o.status)
+		}
+		checkError(t, o.stderr, errno.Error(), "it lies on fuse.hang, which fetches files")
+	}
+	o := invocation{args: []string{"export", "--address", w.Address, "--snapshotter", "native", "-o", filepath.Join(t.TempDir(), "out.tar"), "example.com/fail:1"}}.run(t)
+	if o.status != statusFailed {
+		t.Errorf("exit status %d", o.status)
+	}
+	checkError(t, o.stderr, `"fail-io"`, "input/output error", `snapshotter "native" has it on fuse.hang`)
 }
 
 // viewHangs has the daemon's snapshotter hang while it takes a view, as one does that

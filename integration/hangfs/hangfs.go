@@ -38,6 +38,10 @@ const (
 	Statfs  = "statfs"
 )
 
+// Failures are the errors that reading gives, where the name has "fail-" and one of
+// these in it.
+var Failures = map[string]syscall.Errno{"io": syscall.EIO, "stale": syscall.ESTALE, "away": syscall.ENOTCONN, "slow": syscall.ETIMEDOUT}
+
 // FS is a mounted file system.
 type FS struct {
 	fuse.RawFileSystem
@@ -112,8 +116,14 @@ func (f *FS) Hangs(pid int) bool {
 // stall hangs, until it is released or the kernel interrupts the call, where op is to
 // hang for a node or for a name in it.
 func (f *FS) stall(cancel <-chan struct{}, h *fuse.InHeader, op, name string) fuse.Status {
-	if !strings.Contains(f.mark(h.NodeId, name), "hang-"+op) || !f.isFor(h.Pid) {
+	mark := f.mark(h.NodeId, name)
+	if !strings.Contains(mark, "hang-"+op) && (op != Read || !strings.Contains(mark, "fail-")) || !f.isFor(h.Pid) {
 		return fuse.OK
+	}
+	for name, errno := range Failures {
+		if strings.Contains(mark, "fail-"+name) {
+			return fuse.Status(errno)
+		}
 	}
 	f.hangs.Store(int(h.Pid), true)
 	select {
@@ -138,7 +148,7 @@ func (f *FS) isFor(thread uint32) bool {
 func (f *FS) mark(node uint64, name string) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if strings.Contains(name, "hang-") {
+	if strings.Contains(name, "hang-") || strings.Contains(name, "fail-") {
 		return name
 	}
 	return f.marks[node]

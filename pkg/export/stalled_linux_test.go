@@ -81,7 +81,11 @@ func TestReadsThatHang(t *testing.T) {
 	var rows sync.WaitGroup // each waits for as long as Write does
 	for _, at := range []string{"walk", "xattrs", "open", "read", "close"} {
 		for _, size := range []int{10, 5 << 20} {
-			for _, end := range []func(context.Context, *testing.T, export.Tree) error{toTar, toDirectory, toList} {
+			ends := []func(context.Context, *testing.T, export.Tree) error{toTar, toDirectory}
+			if at == "walk" || at == "xattrs" {
+				ends = append(ends, toList) // which opens nothing
+			}
+			for _, end := range ends {
 				h := &hanging{Tree: bodyTree(size), at: at, begun: make(chan struct{}), answer: make(chan struct{})}
 				rows.Go(func() { h.row(t, end) })
 			}
@@ -90,10 +94,9 @@ func TestReadsThatHang(t *testing.T) {
 	rows.Wait()
 }
 
-// row ends work on the tree once that hangs. What opens nothing may end before.
+// row ends work on the tree once that hangs.
 func (h *hanging) row(t *testing.T, end func(context.Context, *testing.T, export.Tree) error) {
 	ctx, cancel := context.WithCancelCause(t.Context())
-	defer cancel(nil)
 	why, over := errors.New("ended by the test"), make(chan struct{})
 	go func() {
 		select {
@@ -106,7 +109,7 @@ func (h *hanging) row(t *testing.T, end func(context.Context, *testing.T, export
 	close(over)
 	close(h.answer)
 	var stalled *export.StalledError
-	if hung := ctx.Err() != nil; hung != errors.As(err, &stalled) || hung != errors.Is(err, why) || !hung && h.at != "open" && h.at != "read" && h.at != "close" {
+	if !errors.As(err, &stalled) || !errors.Is(err, why) {
 		t.Errorf("%s: error %v, want a StalledError of %q", h.at, err, why)
 	}
 }

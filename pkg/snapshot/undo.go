@@ -122,9 +122,7 @@ func (v *View) undo(ctx context.Context, sess *session, failed bool) error {
 // What is undone already is no error.
 func (v *View) undoOnce(ctx context.Context, sess *session, failed bool) error {
 	left := v.made.noted()
-	// The collector waits for a view that the daemon is taking still, and so would
-	// who deletes the lease with it.
-	err := left.remove(ctx, sess, failed && !left.taking)
+	err := left.remove(ctx, sess, failed)
 	if sess.collect != nil {
 		if gerr := sess.collect(ctx); gerr != nil {
 			err = errors.Join(err, fmt.Errorf("collecting garbage: %w", gerr))
@@ -217,6 +215,9 @@ func (r remains) remove(ctx context.Context, sess *session, now bool) error {
 			errs = append(errs, fmt.Errorf("deactivating the mounts of %q: %w", r.run, err))
 		}
 	}
+	if r.taking {
+		r.snapshotters = nil // see dropped
+	}
 	for _, name := range r.snapshotters {
 		err := sess.client.SnapshotService(name).Remove(ctx, r.run)
 		if err != nil && !errdefs.IsNotFound(err) {
@@ -226,8 +227,28 @@ func (r remains) remove(ctx context.Context, sess *session, now bool) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	if r.paused != "" {
+	switch {
+	case r.paused != "":
 		return forget(ctx, sess, resuming, now)
+	case r.taking:
+		return dropped(ctx, sess, r.lease)
 	}
 	return unlease(ctx, sess, r.lease, now)
+}
+
+// dropPatience is how long the collector is waited for that takes a view.
+const dropPatience = 3 * time.Second
+
+// dropped deletes the lease of a view that the daemon may be taking still. The view
+// goes with it, or is not made for want of it. It is not removed by its name: while the
+// daemon takes a view, a collection waits for it, and all that is asked of that
+// snapshotter waits for the collection.
+func dropped(ctx context.Context, sess *session, lease leases.Lease) error {
+	soon, cancel := context.WithTimeout(ctx, dropPatience)
+	defer cancel()
+	err := unlease(soon, sess, lease, true)
+	if err != nil && ended(soon, err) {
+		return unlease(ctx, sess, lease, false) // it is gone by now, if the daemon is well
+	}
+	return err
 }
