@@ -16,6 +16,7 @@ import (
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/archive"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/imageconfig"
 )
 
 // Image is one platform's image: what its manifest and config say.
@@ -27,6 +28,11 @@ type Image struct {
 	Target, Manifest ispec.Descriptor
 	Layers           []ispec.Descriptor
 	Config           ispec.Image
+	// Unread holds the fields of the config that are empty in Config because their
+	// values have the wrong type, each with the reason. The keys are the names of
+	// image-spec's config.md, as in "created" or "config.Cmd". Platform and rootfs
+	// are never among them: without those there is no Image.
+	Unread map[string]error
 	// ConfigBlob describes the config's blob.
 	ConfigBlob ispec.Descriptor
 	Platform   ispec.Platform
@@ -169,9 +175,11 @@ func isArtifact(m ispec.Manifest) bool {
 
 // read fills in the config, its platform, and the manifest's layers.
 func (i *Image) read(ctx context.Context, blobs content.Provider, manifest ispec.Manifest) error {
-	if err := document(ctx, blobs, manifest.Config, &i.Config); err != nil {
+	var config imageconfig.Config
+	if err := document(ctx, blobs, manifest.Config, &config); err != nil {
 		return err
 	}
+	i.Config, i.Unread = config.Image, config.Unread
 	unknown := -1
 	for n, l := range manifest.Layers {
 		if images.IsLayerType(l.MediaType) {

@@ -101,7 +101,11 @@ func (a *Tar) dockerConfig(name string) (*dockerConfig, error) {
 	if err != nil {
 		return nil, err
 	}
-	var parsed ispec.Image
+	// What the image is to do is read by who needs it.
+	var parsed struct {
+		ispec.Platform
+		RootFS ispec.RootFS `json:"rootfs"`
+	}
 	if err := json.Unmarshal(text, &parsed); err != nil {
 		return nil, fmt.Errorf("parsing %q: %w", name, err)
 	}
