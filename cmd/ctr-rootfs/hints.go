@@ -1,10 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"syscall"
+	"time"
 
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
@@ -59,6 +61,7 @@ func hintTable() []func(error) (string, bool) {
 		hintOf(ambiguousHint),
 		always[*snapshot.ShiftedError]("export the container while it runs, as container:ID"),
 		always[*changedError]("hold it still with --pause, or say --allow-changes"),
+		hintOf(fieldHint),
 		hintOf(imageHint),
 		hintOf(placeHint),
 		hintOf(func(e *export.HeaderError) string {
@@ -89,7 +92,7 @@ func always[E error](text string) func(error) (string, bool) {
 // sentinelHint is for errors that are values; any error has its turn here.
 func sentinelHint(err error) string {
 	switch {
-	case errors.Is(err, ocispec.ErrNoArgs):
+	case errors.Is(err, ocispec.ErrNoArgs), errors.Is(err, ocispec.ErrEmptyCommand):
 		return "give the command behind --, as in: -- /bin/sh"
 	case errors.Is(err, snapshot.ErrNoHome):
 		return "name a folder with --store DIR, or set $HOME"
@@ -108,6 +111,8 @@ const (
 	forProfile = "--profile moby"
 	forReplace = "--replace"
 	forMount   = "a mount of config.json"
+	forVolume  = "a volume of the image"
+	forCwd     = "the working directory"
 )
 
 func placeHint(e *export.PlaceError) string {
@@ -118,15 +123,12 @@ func placeHint(e *export.PlaceError) string {
 		return fmt.Sprintf("leave that out with --exclude %s, or replace another path", e.At)
 	case forMount:
 		return fmt.Sprintf("leave that out with --exclude %s, or mount elsewhere", e.At)
+	case forVolume:
+		return "leave the volumes out with --volumes none"
+	case forCwd:
+		return "choose another with --cwd DIR"
 	}
 	return ""
-}
-
-func imageHint(e *imageError) string {
-	if e.container {
-		return "use --spec container, or --config FILE"
-	}
-	return "use --config FILE"
 }
 
 func platformHint(e *snapshot.PlatformError) string {
@@ -172,8 +174,14 @@ func contentHint(e *snapshot.ContentError) string {
 }
 
 // unpackHint knows the filesystem that holds less than Linux does: mkfs.erofs
-// says only that something is missing.
+// says only that something is missing. And it knows that containerd unpacks no
+// image of whose config it cannot read all.
 func unpackHint(e *snapshot.UnpackError) string {
+	var field *json.UnmarshalTypeError
+	var date *time.ParseError
+	if errors.As(e.Err, &field) || errors.As(e.Err, &date) {
+		return "containerd needs the whole config for this: use --via layers"
+	}
 	if e.Snapshotter == "erofs" {
 		return "a layer may have what mkfs.erofs cannot hold: use another --snapshotter"
 	}

@@ -50,6 +50,9 @@ func (j job) printKey(ctx context.Context, source string, out *outputFlags, pref
 	if err != nil {
 		return err
 	}
+	if err := j.tree.checkDated(image); err != nil {
+		return fmt.Errorf("making a key of %q: %w", source, err)
+	}
 	shape, err := j.shape(ctx, image.Config.Created)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"go/ast"
@@ -14,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/progress"
@@ -59,9 +62,20 @@ func shownErrors() []error {
 		&export.HeaderError{Path: "srv/data", Size: 1200000, Limit: 1 << 20},
 		fmt.Errorf("writing %q: %w", "home/app", &export.OwnerError{UID: 1000, GID: 1000, Err: syscall.EPERM}),
 		fmt.Errorf("making config.json for %q: %w", "oci-archive:base.tar", ocispec.ErrNoArgs),
+		wrongField("Cmd", "array", "string"), wrongField("User", "string", "number"), wrongField("WorkingDir", "string", "array"),
+		wrongField("Volumes", "object", "array"), wrongField("Env", "array", "string"),
+		fmt.Errorf("exporting %q: %w", "oci-archive:base.tar", &fieldError{name: "created", err: errors.New(`"yesterday" is no date and time of RFC 3339`), times: true}),
+		&snapshot.UnpackError{Image: image, Snapshotter: "overlayfs", Err: json.Unmarshal([]byte(`{"config":{"Cmd":"x"}}`), new(ispec.Image))},
+		&export.PlaceError{Path: "etc/passwd", For: forVolume, At: "etc/passwd", Found: export.Regular, Wanted: export.Directory},
 		&imageError{source: "snapshot:build-1"},
 		&imageError{source: "container:web", container: true},
 	}
+}
+
+// wrongField is the error of a field of a config that has another type.
+func wrongField(name, want, got string) error {
+	err := &fieldError{name: "config." + name, err: fmt.Errorf("want %s, not %s", want, got)}
+	return fmt.Errorf("making config.json for %q: %w", "oci-archive:base.tar", err)
 }
 
 // TestTroubleshootingTexts compares the texts of the page with the errors.
