@@ -50,6 +50,8 @@ func hintTable() []func(error) (string, bool) {
 		always[*layers.SpoolError]("choose a folder with room by --spool DIR"),
 		hintOf(limitHint),
 		archiveLimitHint,
+		hintOf(layerTypeHint),
+		always[*snapshot.LayerContentError]("the image has to be built again, with tars as its layers"),
 		hintOf(contentHint),
 		hintOf(unpackHint),
 		always[*snapshot.ReferenceError]("name one of them behind the path, as PATH:NAME"),
@@ -166,6 +168,17 @@ func sourceHint(e *snapshot.SourceError) string {
 	return ""
 }
 
+// layerTypeHint knows what becomes of layers that are no tars.
+func layerTypeHint(e *snapshot.LayerTypeError) string {
+	switch {
+	case e.Encrypted():
+		return "decrypt it first, or use --via view where containerd has unpacked it"
+	case e.ByMerging():
+		return "use --via layers"
+	}
+	return "use --via view where containerd has unpacked it"
+}
+
 func contentHint(e *snapshot.ContentError) string {
 	if len(e.Others) > 0 {
 		return fmt.Sprintf("use --snapshotter %s, or --pull always to pull them again", e.Others[0])
@@ -175,7 +188,8 @@ func contentHint(e *snapshot.ContentError) string {
 
 // unpackHint knows the filesystem that holds less than Linux does: mkfs.erofs
 // says only that something is missing. And it knows that containerd unpacks no
-// image of whose config it cannot read all.
+// image of whose config it cannot read all. Whatever else stops an unpacking,
+// merging the layers does without it.
 func unpackHint(e *snapshot.UnpackError) string {
 	var field *json.UnmarshalTypeError
 	var date *time.ParseError
@@ -185,7 +199,7 @@ func unpackHint(e *snapshot.UnpackError) string {
 	if e.Snapshotter == "erofs" {
 		return "a layer may have what mkfs.erofs cannot hold: use another --snapshotter"
 	}
-	return ""
+	return "use --via layers"
 }
 
 func pullHint(e *snapshot.PullError) string {

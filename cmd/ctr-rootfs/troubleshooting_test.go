@@ -21,6 +21,7 @@ import (
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/progress"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/layers"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
@@ -44,6 +45,11 @@ func shownErrors() []error {
 		&snapshot.ContentError{Image: image, Snapshotter: "overlayfs", Err: absent},
 		&snapshot.DiscardedError{Image: image, Err: fmt.Errorf("layer 0: %w", absent)},
 		&snapshot.UnpackError{Image: image, Snapshotter: "erofs", Err: errors.New("mkfs.erofs: exit status 1")},
+		&snapshot.UnpackError{Image: image, Snapshotter: "overlayfs", Err: errors.New("apply layer error: archive/tar: invalid tar header")},
+		fmt.Errorf("reading the layers of image %q: %w", "docker.io/library/app:1", layerType("application/vnd.oci.image.layer.nydus.blob.v1", 1, 1)),
+		&snapshot.ArchiveError{Path: "app.tar", Err: layerType("application/vnd.oci.image.layer.v1.tar+gzip+encrypted", 2, 3)},
+		fmt.Errorf("reading %q: reading layer 1 of 1 (blob sha256:54bf..., diff ID sha256:9ae1...): %w", "oci-archive:app.tar",
+			&layers.ContentError{MediaType: "application/vnd.oci.image.layer.v1.tar", Found: "xz"}),
 		&snapshot.PullError{Image: "private.example.com/library/alpine:3.20", Err: fmt.Errorf("looking up the credentials of %q in %q: %w", "private.example.com", "/root/.docker/config.json", snapshot.ErrRegistryToken)},
 		&snapshot.SpoolError{Dir: "/tmp", Err: syscall.ENOSPC},
 		&snapshot.AbsentError{Kind: snapshot.ContainerID, Name: "web", Namespace: "default", Embedded: "/var/lib/ctr-rootfs"},
@@ -76,6 +82,10 @@ func shownErrors() []error {
 func wrongField(name, want, got string) error {
 	err := &fieldError{name: "config." + name, err: fmt.Errorf("want %s, not %s", want, got)}
 	return fmt.Errorf("making config.json for %q: %w", "oci-archive:base.tar", err)
+}
+
+func layerType(mediaType string, number, of int) error {
+	return &snapshot.LayerTypeError{MediaType: mediaType, Digest: "sha256:54bf...", Number: number, Of: of}
 }
 
 // TestTroubleshootingTexts compares the texts of the page with the errors.

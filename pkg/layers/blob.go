@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
 )
 
 // maxInPlace is how many blobs are kept open for bodies, the largest ones: a
@@ -97,14 +99,15 @@ func readBlob(ctx context.Context, l Layer, blob Blob, x *index, sp *spool) erro
 	}
 	stream := newBlobStream(io.TeeReader(io.NewSectionReader(blob, 0, blob.Size()), raw))
 	defer func() { _ = stream.tar.Close() }() // it was only read
-	s := &tarStream{quota: x.quota, sinks: []io.Writer{content}}
+	var check layertype.TarCheck
+	s := &tarStream{quota: x.quota, sinks: []io.Writer{content, &check}}
 	x.source = blob
 	if stream.tar.Compressed() || !x.inPlace {
 		tar := &part{spool: sp}
 		x.inPlace, x.source = false, tar
 		s.sinks = append(s.sinks, countingWriter{tar, &x.quota.spooled})
 	}
-	err = readStream(ctx, s, stream, x)
+	err = check.Explain(l.Descriptor.MediaType, readStream(ctx, s, stream, x))
 	x.size = s.total
 	if !s.ended {
 		return err // cancelled, over a limit or out of room: digests say nothing

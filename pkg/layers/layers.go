@@ -22,6 +22,7 @@ import (
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/ctr-rootfs/ctr-rootfs/internal/inflate"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
 )
 
 // What Options leaves at zero.
@@ -64,8 +65,10 @@ type Options struct {
 // Layer is one layer of an image. It has the fields of snapshot.Layer, so that
 // Layer(l) makes one of the other.
 type Layer struct {
-	// Descriptor gives the blob's digest and size, both of which are verified.
-	// How it is compressed is read from the blob itself, as containerd does.
+	// Descriptor gives the blob's media type, which says what it holds, and its
+	// digest and size, both of which are verified. How it is compressed is read
+	// from the blob itself: some builders say it wrong, and most readers do not
+	// mind.
 	Descriptor ispec.Descriptor
 	// DiffID is the digest of the uncompressed tar, from the image's config.
 	DiffID digest.Digest
@@ -104,6 +107,10 @@ type Report struct {
 // layer.md. No layer at all is an empty root. The Tree can be read until its
 // Close, which gives the spool back.
 //
+// A layer whose media type is not one of image-spec's or docker's for tars is a
+// *MediaTypeError, before any is opened, and one whose content is no tar a
+// *ContentError. Nothing but zeros, or nothing at all, is an empty layer.
+//
 // A blob whose digest, size or diff ID is wrong, that is cut off or goes on
 // after its compressed stream, is an error that names the layer, its digest and
 // its diff ID; so is a malformed tar, a whiteout of ".", ".." or nothing, and a
@@ -133,6 +140,9 @@ type Report struct {
 // whiteout beside a new entry of its name (which hides only what is below), GNU
 // sparse and contiguous files, paths over 4,096 bytes, up to 8 KiB.
 func Open(ctx context.Context, layers []Layer, o Options) (*Tree, error) {
+	if err := checkTypes(layers); err != nil {
+		return nil, err
+	}
 	q, sp := newQuota(o), newSpool(o.SpoolDir)
 	indexes, err := indexAll(ctx, layers, o.Workers, q, sp)
 	t := &Tree{implied: o.Implied, closers: []io.Closer{sp}}
@@ -153,6 +163,15 @@ func Open(ctx context.Context, layers []Layer, o Options) (*Tree, error) {
 		return nil, errors.Join(err, t.Close())
 	}
 	return t, nil
+}
+
+// checkTypes fails where a layer is of a media type that is not read.
+func checkTypes(layers []Layer) error {
+	var all []ispec.Descriptor
+	for _, l := range layers {
+		all = append(all, l.Descriptor)
+	}
+	return layertype.Check(all, layertype.Merging)
 }
 
 // named says which layer an error is about.

@@ -116,6 +116,9 @@ func TestBrokenBlobs(t *testing.T) {
 	junk := func(b []byte, more string) []byte { return append(bytes.Clone(b), more...) }
 	flipped := bytes.Clone(gz)
 	flipped[len(flipped)/2] ^= 0xff
+	xz := "\xfd7zXZ\x00" + strings.Repeat("x", 600)
+	noise := bytes.Repeat([]byte("noise"), 500)
+	hidden := append(make([]byte, 2*chunkSize), noise...)
 	var s store
 	good := s.layer(content, gz)
 	for _, c := range []struct {
@@ -130,7 +133,12 @@ func TestBrokenBlobs(t *testing.T) {
 		{"zeros after gzip", s.layer(content, junk(gz, strings.Repeat("\x00", 512))), "trailing garbage"},
 		{"garbage after zstd", s.layer(content, junk(zst, strings.Repeat("garbage", 9))), "trailing garbage"},
 		{"two bytes after zstd", s.layer(content, junk(zst, "xy")), "unexpected EOF"},
-		{"no tar", s.layer([]byte("hello"), []byte("hello")), "unexpected EOF"},
+		{"no tar", s.layer([]byte("hello"), []byte("hello")), `its media type "application/vnd.oci.image.layer.v1.tar" says: it is shorter than a tar's header`},
+		{"no tar, gzipped", s.layer(noise, gzipped(noise)), "it is something else"},
+		{"xz", s.layer([]byte(xz), []byte(xz)), "it is xz"},
+		{"zeros and noise", s.layer(hidden, hidden), "it is zeros and then other bytes"},
+		{"zeros and noise, zstd", s.layer(hidden, zstandard(hidden)), "it is zeros and then other bytes"},
+		{"zeros and noise, another diff ID", s.layer(content, gzipped(hidden)), "(its content is not the tar that"},
 		{"another diff ID", withBlob(s.layer([]byte("other"), gz), gz), "digest mismatch: the digest of its content is " + good.DiffID.String()},
 		{"another blob of the size", withBlob(good, flipped), "digest mismatch: the digest of its blob is "},
 		{"a shorter blob", withBlob(good, gz[:len(gz)-1]), "digest mismatch: the blob has"},

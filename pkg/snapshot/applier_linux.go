@@ -15,6 +15,7 @@ import (
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/ctr-rootfs/ctr-rootfs/internal/inflate"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/rootfs"
 )
 
@@ -28,7 +29,8 @@ type differ struct {
 }
 
 // Apply unpacks the layer desc into the snapshot of mounts, and gives the size
-// and digest of the tar that was in it.
+// and digest of the tar that was in it. The layer's media type was checked
+// before; what is no tar is a *layertype.ContentError.
 func (d differ) Apply(ctx context.Context, desc ispec.Descriptor, mounts []mount.Mount, _ ...diff.ApplyOpt) (ispec.Descriptor, error) {
 	dir, options, err := inPlaceOf(mounts)
 	if err != nil {
@@ -47,13 +49,15 @@ func (d differ) Apply(ctx context.Context, desc ispec.Descriptor, mounts []mount
 	inflated := inflate.Ahead(d.quota.Limit(layer))
 	defer func() { _ = inflated.Close() }()
 	digester := digest.Canonical.Digester()
-	tar := &counted{r: io.TeeReader(inflated, digester.Hash())}
-	if _, err := archive.Apply(ctx, dir, tar, options...); err != nil {
-		return ispec.Descriptor{}, fmt.Errorf("unpacking layer %s: %w", desc.Digest, err)
+	var check layertype.TarCheck
+	tar := &counted{r: io.TeeReader(inflated, io.MultiWriter(digester.Hash(), &check))}
+	_, err = archive.Apply(ctx, dir, tar, options...)
+	if err == nil {
+		// A diff ID covers what follows the end of the archive, too.
+		_, err = io.Copy(io.Discard, tar)
 	}
-	// A diff ID covers what follows the end of the archive, too.
-	if _, err := io.Copy(io.Discard, tar); err != nil {
-		return ispec.Descriptor{}, fmt.Errorf("reading layer %s: %w", desc.Digest, err)
+	if err := check.Explain(desc.MediaType, err); err != nil {
+		return ispec.Descriptor{}, fmt.Errorf("unpacking layer %s: %w", desc.Digest, err)
 	}
 	return ispec.Descriptor{MediaType: ispec.MediaTypeImageLayer, Size: tar.n, Digest: digester.Digest()}, nil
 }

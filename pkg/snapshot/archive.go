@@ -10,6 +10,7 @@ import (
 	"github.com/containerd/errdefs"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/archive"
 )
 
@@ -32,8 +33,9 @@ func openCollection(ctx context.Context, req Request, o Options) (collection, er
 	})
 }
 
-// chosen gives the image of c that the request asks for.
-func chosen(ctx context.Context, c collection, src Source, want wanted) (*Image, error) {
+// chosen gives the image of c that src asks for, whose layers are to be read in
+// the given way.
+func chosen(ctx context.Context, c collection, src Source, want wanted, way layertype.Way) (*Image, error) {
 	index, err := c.Index(ctx)
 	if err != nil {
 		return nil, err
@@ -49,7 +51,10 @@ func chosen(ctx context.Context, c collection, src Source, want wanted) (*Image,
 	if err != nil {
 		return nil, err
 	}
-	// Whoever asks for the layers later is told first that one is missing.
+	// What is wrong with a layer comes first, and not when it is its turn.
+	if err := layertype.Check(image.Layers, way); err != nil {
+		return nil, err
+	}
 	for i, layer := range image.Layers {
 		ra, err := c.ReaderAt(ctx, layer)
 		if err != nil {
@@ -89,7 +94,7 @@ func (s *Store) importing(ctx context.Context, store content.Store, req Request,
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	image, err := chosen(ctx, c, req.Source, want)
+	image, err := chosen(ctx, c, req.Source, want, layertype.Unpacking)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
 )
 
 // TestReferenceError lists what an archive holds where it does not have what was
@@ -15,7 +17,7 @@ func TestReferenceError(t *testing.T) {
 		t.Fatal(err)
 	}
 	src := Source{Kind: OCIArchive, Name: "f.tar", Ref: "2"}
-	_, err = chosen(t.Context(), collect(seedIndex, "", seedManifest, seedConfig), src, want)
+	_, err = chosen(t.Context(), collect(seedIndex, "", seedManifest, seedConfig), src, want, layertype.Merging)
 	var reference *ReferenceError
 	if !errors.As(err, &reference) || reference.Path != "f.tar" || reference.Ref != "2" || !slices.Equal(reference.Have, []string{"1"}) || !errors.Is(err, ErrNotFound) {
 		t.Errorf("%s gives %v, want a ReferenceError that lists 1", src, err)

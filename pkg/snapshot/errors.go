@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ctr-rootfs/ctr-rootfs/internal/inflate"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/archive"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/registry"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/rootfs"
@@ -199,6 +200,13 @@ func (e *UnpackError) Error() string {
 }
 
 func (e *UnpackError) Unwrap() error { return e.Err }
+
+// LayerTypeError says which layer's media type is not one that can be read, by
+// the way that was asked for.
+type LayerTypeError = layertype.Error
+
+// LayerContentError says that a layer's content is not what its media type says.
+type LayerContentError = layertype.ContentError
 
 // IncompleteError says that an image is named in the store without the
 // manifest or config for the platform, and that it was not to be pulled.

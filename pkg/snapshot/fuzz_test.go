@@ -15,6 +15,8 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
 )
 
 // What the three documents of an image are called by one another in the seeds:
@@ -92,7 +94,7 @@ func FuzzChoose(f *testing.F) {
 			t.Fatal(err)
 		}
 		c := collect(root, nested, manifest, config)
-		image, err := chosen(t.Context(), c, Source{Kind: OCIArchive, Name: "f.tar", Ref: ref}, want)
+		image, err := chosen(t.Context(), c, Source{Kind: OCIArchive, Name: "f.tar", Ref: ref}, want, layertype.Merging)
 		if err != nil {
 			return
 		}
@@ -201,7 +203,7 @@ func readArchive(t *testing.T, path string) {
 			t.Error(err)
 		}
 	}()
-	image, err := chosen(t.Context(), c, req.Source, want)
+	image, err := chosen(t.Context(), c, req.Source, want, layertype.Merging)
 	if err != nil {
 		return
 	}
@@ -237,7 +239,7 @@ func TestIndexesAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = chosen(t.Context(), c, Source{Kind: OCIArchive, Name: "f.tar", Ref: ""}, want)
+	_, err = chosen(t.Context(), c, Source{Kind: OCIArchive, Name: "f.tar", Ref: ""}, want, layertype.Merging)
 	if err == nil || !strings.Contains(err.Error(), "more than 10000 manifests") {
 		t.Errorf("got the error %v", err)
 	}

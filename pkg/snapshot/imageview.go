@@ -11,6 +11,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/containerd/platforms"
 
+	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/rootfs"
 )
 
@@ -53,6 +54,11 @@ func (v *View) prepare(ctx context.Context, sess *session) ([]mount.Mount, error
 	mounts, err := v.take(ctx, sess)
 	if err == nil || !errdefs.IsNotFound(err) {
 		return mounts, err
+	}
+	if v.store.embedded() {
+		if err := v.Image.checkLayers(layertype.Unpacking); err != nil {
+			return nil, err
+		}
 	}
 	v.store.opts.Notify(fmt.Sprintf("unpacking %s for snapshotter %s", v.Image.Name, v.Snapshotter))
 	if err := v.holdImage(ctx, sess, v.Snapshotter); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/distribution/reference"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/registry"
 )
 
@@ -143,6 +144,15 @@ func (s *Store) pull(ctx context.Context, sess *session, req Request, want wante
 		options = append(options, containerd.WithPullUnpack, containerd.WithPullSnapshotter(snapshotter))
 	}
 	image, remote, err := s.fetchDocuments(ctx, sess, req, want)
+	if err != nil {
+		return nil, err
+	}
+	// A daemon may know more media types, and says itself what it cannot unpack.
+	if snapshotter == "" {
+		err = image.checkLayers(layertype.Merging)
+	} else if s.embedded() {
+		err = image.checkLayers(layertype.Unpacking)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -114,6 +114,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
+// embedded says whether the store is this process's own, and no daemon's.
+func (s *Store) embedded() bool { return s.opts.Location.Dir != "" }
+
 // Close ends the connection. Views that are still open must be closed before.
 func (s *Store) Close() error { return s.backend.close() }
 
