@@ -147,11 +147,10 @@ func (s *Store) pull(ctx context.Context, sess *session, req Request, want wante
 	if err != nil {
 		return nil, err
 	}
-	// A daemon may know more media types, and says itself what it cannot unpack.
 	if snapshotter == "" {
 		err = image.checkLayers(layertype.Merging)
-	} else if s.embedded() {
-		err = image.checkLayers(layertype.Unpacking)
+	} else {
+		err = s.checkUnpacking(ctx, image)
 	}
 	if err != nil {
 		return nil, err
@@ -160,7 +159,7 @@ func (s *Store) pull(ctx context.Context, sess *session, req Request, want wante
 	defer stop()
 	_, err = sess.client.Pull(ctx, req.Source.Name, append(options, containerd.WithResolver(remote))...)
 	if err != nil {
-		return nil, failed(ctx, remote, sess.client.ContentStore(), &PullError{Image: req.Source.Name, Err: err})
+		return nil, failed(ctx, remote, sess.client.ContentStore(), &PullError{Image: req.Source.Name, Err: image.unknown(err)})
 	}
 	// The name is not asked again: somebody may have removed it already.
 	return image, nil
