@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"sync"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -13,9 +14,6 @@ import (
 const (
 	// BufferSize is how much of a stream is read at a time.
 	BufferSize = 256 << 10
-	// maxZstdWindow is what zstd itself accepts unless told (RFC 8878, 3.1.1.1.2
-	// lets a decoder refuse more): a frame's header alone asks for that memory.
-	maxZstdWindow = 128 << 20
 	// longestMagic is how many bytes tell a wrapping.
 	longestMagic = 4
 )
@@ -25,11 +23,13 @@ var ErrTrailing = errors.New("trailing garbage after the compressed stream")
 
 // Options says how a stream is read.
 type Options struct {
-	// Padded lets zeros follow gzip: tar pads what it writes to a device.
-	Padded bool
 	// Sync reads the stream only while the Reader is read: zstd is decoded on no
 	// goroutines of its own.
 	Sync bool
+	// Wide is shared by streams that are read side by side: of those with zstd
+	// windows over 8 MiB, which may be up to 512 MiB of memory each, one at a time
+	// is decoded, and the others wait until it is closed. nil for a stream alone.
+	Wide *sync.Mutex
 }
 
 // Reader is what is in a stream's wrapping.
@@ -57,9 +57,9 @@ func NewReader(stream io.Reader, o Options) (*Reader, error) {
 	var inside io.ReadCloser
 	switch wrappingOf(start) {
 	case gzipped:
-		inside, err = newGunzip(buffered, o.Padded)
+		inside, err = newGunzip(buffered)
 	case zstandard:
-		inside, err = newUnzstd(buffered, o.Sync)
+		inside, err = newUnzstd(buffered, o)
 	case plain:
 		return &Reader{io.NopCloser(buffered), false}, nil
 	}
@@ -69,22 +69,35 @@ func NewReader(stream io.Reader, o Options) (*Reader, error) {
 	return &Reader{inside, true}, nil
 }
 
-func newUnzstd(stream io.Reader, sync bool) (unzstd, error) {
-	options := []zstd.DOption{zstd.WithDecoderMaxWindow(maxZstdWindow)}
-	if sync {
+func newUnzstd(stream *bufio.Reader, o Options) (*unzstd, error) {
+	options := []zstd.DOption{zstd.WithDecoderMaxWindow(maxWindow)}
+	if o.Sync {
 		options = append(options, zstd.WithDecoderConcurrency(1))
 	}
-	decoder, err := zstd.NewReader(stream, options...)
+	f := &frames{in: stream, turn: o.Wide}
+	decoder, err := zstd.NewReader(f, options...)
 	if err != nil {
-		return unzstd{}, err
+		f.release()
+		return nil, err
 	}
-	return unzstd{decoder.IOReadCloser()}, nil
+	return &unzstd{decoder.IOReadCloser(), f}, nil
 }
 
 // unzstd reads zstd frames until the stream ends.
-type unzstd struct{ io.ReadCloser }
+type unzstd struct {
+	io.ReadCloser
+	frames *frames
+}
 
-func (u unzstd) Read(p []byte) (int, error) {
+// Close gives the window back before another stream has its turn.
+func (u *unzstd) Close() error {
+	err := u.ReadCloser.Close()
+	u.ReadCloser = io.NopCloser(bytes.NewReader(nil)) // the decoder holds its window until it is collected
+	u.frames.release()
+	return err
+}
+
+func (u *unzstd) Read(p []byte) (int, error) {
 	n, err := u.ReadCloser.Read(p)
 	if errors.Is(err, zstd.ErrMagicMismatch) {
 		err = ErrTrailing // the first frame's was read before
@@ -92,20 +105,20 @@ func (u unzstd) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// gunzip reads the members of a gzip file (RFC 1952, 2.2) one after another.
+// gunzip reads the members of a gzip file (RFC 1952, 2.2) one after another. Zeros
+// may follow them, as gzip(1) and pigz let them: some tools pad what they write.
 type gunzip struct {
 	member *gzip.Reader // whose WriteTo would end with it
 	stream *bufio.Reader
-	padded bool
 }
 
-func newGunzip(stream *bufio.Reader, padded bool) (*gunzip, error) {
+func newGunzip(stream *bufio.Reader) (*gunzip, error) {
 	member, err := gzip.NewReader(stream)
 	if err != nil {
 		return nil, err
 	}
 	member.Multistream(false)
-	return &gunzip{member, stream, padded}, nil
+	return &gunzip{member, stream}, nil
 }
 
 func (g *gunzip) Read(p []byte) (int, error) {
@@ -148,7 +161,7 @@ func (g *gunzip) end() error {
 		if err != nil {
 			return err
 		}
-		if b != 0 || !g.padded {
+		if b != 0 {
 			return ErrTrailing
 		}
 	}

@@ -97,7 +97,7 @@ func readBlob(ctx context.Context, l Layer, blob Blob, x *index, sp *spool) erro
 	if err != nil {
 		return err
 	}
-	stream := newBlobStream(io.TeeReader(io.NewSectionReader(blob, 0, blob.Size()), raw))
+	stream := newBlobStream(io.TeeReader(io.NewSectionReader(blob, 0, blob.Size()), raw), &x.quota.wide)
 	defer func() { _ = stream.tar.Close() }() // it was only read
 	var check layertype.TarCheck
 	s := &tarStream{quota: x.quota, sinks: []io.Writer{content, &check}}

@@ -130,7 +130,7 @@ func TestBrokenBlobs(t *testing.T) {
 		{"cut gzip header", s.layer(content, gz[:5]), "unexpected EOF"},
 		{"cut zstd", s.layer(content, zst[:len(zst)-3]), "unexpected EOF"},
 		{"garbage after gzip", s.layer(content, junk(gz, strings.Repeat("garbage", 9))), "trailing garbage"},
-		{"zeros after gzip", s.layer(content, junk(gz, strings.Repeat("\x00", 512))), "trailing garbage"},
+		{"zeros and garbage after gzip", s.layer(content, junk(gz, strings.Repeat("\x00", 512)+"x")), "trailing garbage"},
 		{"garbage after zstd", s.layer(content, junk(zst, strings.Repeat("garbage", 9))), "trailing garbage"},
 		{"two bytes after zstd", s.layer(content, junk(zst, "xy")), "unexpected EOF"},
 		{"no tar", s.layer([]byte("hello"), []byte("hello")), `its media type "application/vnd.oci.image.layer.v1.tar" says: it is shorter than a tar's header`},
@@ -292,7 +292,7 @@ func TestCancelWithoutReading(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(stopped)
 	x := newIndex(0, newQuota(Options{}))
-	s := &tarStream{quota: x.quota, from: startInflater(t.Context(), newBlobStream(bytes.NewReader(layer{file("f", "")}.tar())))}
+	s := &tarStream{quota: x.quota, from: startInflater(t.Context(), newBlobStream(bytes.NewReader(layer{file("f", "")}.tar()), nil))}
 	defer s.from.close()
 	if err := indexTar(ctx, s, x); !errors.Is(err, stopped) {
 		t.Errorf("indexing: got error %v", err)

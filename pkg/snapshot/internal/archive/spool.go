@@ -41,7 +41,7 @@ func plainFile(ctx context.Context, name string, o Options) (archiveFile, error)
 	if o.Watch != nil {
 		watched = o.Watch(interruptible, total)
 	}
-	inflated, err := inflate.NewReader(watched, inflate.Options{Padded: true})
+	inflated, err := inflate.NewReader(watched, inflate.Options{})
 	if err != nil {
 		return nil, err
 	}
