@@ -193,11 +193,15 @@ func contentHint(e *snapshot.ContentError) string {
 func unpackHint(e *snapshot.UnpackError) string {
 	var field *json.UnmarshalTypeError
 	var date *time.ParseError
-	if errors.As(e.Err, &field) || errors.As(e.Err, &date) {
+	switch {
+	case errors.As(e.Err, &field), errors.As(e.Err, &date):
 		return "containerd needs the whole config for this: use --via layers"
-	}
-	if e.Snapshotter == "erofs" {
+	case e.Snapshotter == "erofs":
 		return "a layer may have what mkfs.erofs cannot hold: use another --snapshotter"
+	case errors.Is(e, snapshot.ErrLayerUnread):
+		return ""
+	case errors.Is(e, snapshot.ErrOnOverlay):
+		return "use --via layers, or --store DIR on another filesystem"
 	}
 	return "use --via layers"
 }

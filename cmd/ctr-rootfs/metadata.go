@@ -249,7 +249,7 @@ func foreign(o *opened) []metadataLeftOut {
 		return left
 	}
 	if n := o.base.layers.Report().Xattrs; n > 0 {
-		left = append(left, metadataLeftOut{Count: n, Why: "extended attributes that no Linux filesystem takes"})
+		left = append(left, metadataLeftOut{Count: n, Why: "extended attributes that no Linux filesystem takes, or in records that containerd does not read"})
 	}
 	return left
 }

@@ -97,9 +97,11 @@ type Report struct {
 	// were written to the spool.
 	Inflated int64 `json:"inflated"`
 	Spooled  int64 `json:"spooled"`
-	// Xattrs is the number of extended attributes that were left out since no
-	// Linux filesystem takes them: of a namespace that Linux has not, or
-	// "user." ones of something that is no file and no directory.
+	// Xattrs is the number of extended attributes that were left out: because no
+	// Linux filesystem takes them, being of a namespace that Linux has not, or
+	// "user." ones of something that is no file and no directory; or because only
+	// records say them that containerd does not read ("LIBARCHIVE.xattr.",
+	// "SCHILY.acl.", "RHT.security.selinux").
 	Xattrs int64 `json:"xattrsLeftOut"`
 }
 

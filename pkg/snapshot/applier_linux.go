@@ -1,7 +1,9 @@
 package snapshot
 
 import (
+	"archive/tar"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -13,6 +15,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sys/unix"
 
 	"github.com/ctr-rootfs/ctr-rootfs/internal/inflate"
 	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
@@ -50,16 +53,16 @@ func (d differ) Apply(ctx context.Context, desc ispec.Descriptor, mounts []mount
 	defer func() { _ = inflated.Close() }()
 	digester := digest.Canonical.Digester()
 	var check layertype.TarCheck
-	tar := &counted{r: io.TeeReader(inflated, io.MultiWriter(digester.Hash(), &check))}
-	_, err = archive.Apply(ctx, dir, tar, options...)
+	content := &counted{r: io.TeeReader(inflated, io.MultiWriter(digester.Hash(), &check))}
+	_, err = archive.Apply(ctx, dir, content, options...)
 	if err == nil {
 		// A diff ID covers what follows the end of the archive, too.
-		_, err = io.Copy(io.Discard, tar)
+		_, err = io.Copy(io.Discard, content)
 	}
-	if err := check.Explain(desc.MediaType, err); err != nil {
+	if err := check.Explain(desc.MediaType, refusedBy(dir, content, err)); err != nil {
 		return ispec.Descriptor{}, fmt.Errorf("unpacking layer %s: %w", desc.Digest, err)
 	}
-	return ispec.Descriptor{MediaType: ispec.MediaTypeImageLayer, Size: tar.n, Digest: digester.Digest()}, nil
+	return ispec.Descriptor{MediaType: ispec.MediaTypeImageLayer, Size: content.n, Digest: digester.Digest()}, nil
 }
 
 // Compare makes a layer; nothing here ever does.
@@ -93,14 +96,36 @@ func inPlaceOf(mounts []mount.Mount) (string, []archive.ApplyOpt, error) {
 	return upper, options, nil
 }
 
-// counted counts what was read.
+// refusedBy says of an error of unpacking into dir whether it is the layer's, or
+// the filesystem's: overlayfs lets nobody but itself make whiteouts, and the root
+// of a container is an overlay.
+func refusedBy(dir string, layer *counted, err error) error {
+	var fs unix.Statfs_t
+	switch {
+	case err == nil:
+		return nil
+	case layer.err != nil, errors.Is(err, tar.ErrHeader), errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("%w: %w", ErrLayerUnread, err)
+	case !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EOPNOTSUPP), unix.Statfs(dir, &fs) != nil:
+		return err
+	case fs.Type == unix.OVERLAYFS_SUPER_MAGIC:
+		return fmt.Errorf("%w: %w", ErrOnOverlay, err)
+	}
+	return err
+}
+
+// counted counts what was read, and keeps why no more can be read.
 type counted struct {
-	r io.Reader
-	n int64
+	r   io.Reader
+	n   int64
+	err error
 }
 
 func (c *counted) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n += int64(n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		c.err = err
+	}
 	return n, err
 }

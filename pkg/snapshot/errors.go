@@ -31,6 +31,14 @@ var ErrLimit = inflate.ErrLimit
 // registry that cannot be sent.
 var ErrRegistryToken = registry.ErrRegistryToken
 
+// ErrLayerUnread says that the embedded store could not read a layer that it was
+// unpacking, because it is cut off, for instance: no other way reads it, either.
+var ErrLayerUnread = errors.New("reading its blob")
+
+// ErrOnOverlay says that the embedded store cannot unpack a layer, as it lies on
+// an overlay.
+var ErrOnOverlay = errors.New("the store lies on an overlay, which does not take all that layers have")
+
 // SocketError says why no daemon answers at Address.
 type SocketError struct {
 	Address string
