@@ -108,7 +108,11 @@ func (c *Content) addImage(image Image) (ispec.Descriptor, error) {
 	}
 	for _, b := range image.Blobs {
 		config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, b.DiffID)
-		layers = append(layers, c.add(ispec.MediaTypeImageLayerGzip, b.Data))
+		mediaType := ispec.MediaTypeImageLayerGzip
+		if b.MediaType != nil {
+			mediaType = *b.MediaType
+		}
+		layers = append(layers, c.add(mediaType, b.Data))
 	}
 	document, err := image.withFields(config)
 	if err != nil {
