@@ -18,7 +18,7 @@ import (
 // Format is what a layer's blob holds, once it is decompressed.
 type Format string
 
-// The formats that are read. The zero value stands for all others.
+// Tar is the only format that is read; the zero value stands for all others.
 const Tar Format = "tar"
 
 // formats is the table, which formatsOf completes: a layer whose media type is not in it is not read.

@@ -25,7 +25,7 @@ func TestUnknownLayer(t *testing.T) {
 		said   string
 	}{
 		{[]string{tar}, 1, ""},
-		{[]string{tar, ispec.MediaTypeImageLayerNonDistributableZstd, "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"}, 3, ""},
+		{[]string{tar, "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd", "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"}, 3, ""},
 		{nil, 0, ""},
 		{[]string{"application/x-tar"}, 1, `layer 1 of 1 (DIGEST) has the media type "application/x-tar"`},
 		{[]string{"application/octet-stream"}, 0, `layer 1 of 1 (DIGEST) has the media type "application/octet-stream"`},
