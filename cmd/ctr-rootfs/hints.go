@@ -1,12 +1,10 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"syscall"
-	"time"
 
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
@@ -166,44 +164,6 @@ func sourceHint(e *snapshot.SourceError) string {
 		return "in a container, mount the host's directory at the same place, or its root elsewhere and name that with --host-root"
 	}
 	return ""
-}
-
-// layerTypeHint knows what becomes of layers that are no tars.
-func layerTypeHint(e *snapshot.LayerTypeError) string {
-	switch {
-	case e.Encrypted():
-		return "decrypt it first, or use --via view where containerd has unpacked it"
-	case e.ByMerging():
-		return "use --via layers"
-	}
-	return "use --via view where containerd has unpacked it"
-}
-
-func contentHint(e *snapshot.ContentError) string {
-	if len(e.Others) > 0 {
-		return fmt.Sprintf("use --snapshotter %s, or --pull always to pull them again", e.Others[0])
-	}
-	return "use --pull always to pull them again"
-}
-
-// unpackHint knows the filesystem that holds less than Linux does: mkfs.erofs
-// says only that something is missing. And it knows that containerd unpacks no
-// image of whose config it cannot read all. Whatever else stops an unpacking,
-// merging the layers does without it.
-func unpackHint(e *snapshot.UnpackError) string {
-	var field *json.UnmarshalTypeError
-	var date *time.ParseError
-	switch {
-	case errors.As(e.Err, &field), errors.As(e.Err, &date):
-		return "containerd needs the whole config for this: use --via layers"
-	case e.Snapshotter == "erofs":
-		return "a layer may have what mkfs.erofs cannot hold: use another --snapshotter"
-	case errors.Is(e, snapshot.ErrLayerUnread):
-		return ""
-	case errors.Is(e, snapshot.ErrOnOverlay):
-		return "use --via layers, or --store DIR on another filesystem"
-	}
-	return "use --via layers"
 }
 
 func pullHint(e *snapshot.PullError) string {

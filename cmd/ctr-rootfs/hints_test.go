@@ -58,6 +58,13 @@ func TestExplainSaysWhatToDo(t *testing.T) {
 		{&snapshot.ContentError{Err: fs.ErrNotExist}, "--pull always"},
 		{&snapshot.ContentError{Others: []string{"native"}, Err: fs.ErrNotExist}, "--snapshotter native"},
 		{&snapshot.IncompleteError{Err: fs.ErrNotExist}, "--pull never"},
+		{fmt.Errorf("reading: %w", &snapshot.LayerTypeError{MediaType: "application/vnd.oci.image.layer.v1.tar+encrypted"}), "decrypt it first"},
+		{&snapshot.LayerTypeError{MediaType: "application/vnd.oci.image.layer.v1.tar+xz"}, "--via view"},
+		{&snapshot.LayerContentError{MediaType: "application/vnd.oci.image.layer.v1.tar", Found: "xz"}, "built again"},
+		{&snapshot.UnpackError{Err: &snapshot.LayerTypeError{MediaType: "application/x"}}, "--via view"},
+		{&snapshot.UnpackError{Err: syscall.ENOTDIR}, "use --via layers"},
+		{&snapshot.UnpackError{Snapshotter: "erofs", Err: syscall.EINVAL}, "another --snapshotter"},
+		{&snapshot.UnpackError{Err: fmt.Errorf("unpacking: %w: %w", snapshot.ErrOnOverlay, syscall.EPERM)}, "--store DIR on another filesystem"},
 		{&snapshot.SocketError{Elsewhere: "/proc/7/root/c.sock", Err: syscall.ENOENT}, "--address /proc/7/root/c.sock"},
 		{&snapshot.PullError{Err: syscall.EINVAL}, "invalid argument"},
 		{&snapshot.PullError{Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}, "--hosts-dir"},
@@ -84,6 +91,14 @@ func TestExplainSaysWhatToDo(t *testing.T) {
 		if got := explain(c.err); !strings.Contains(got, c.want) {
 			t.Errorf("explain(%v) = %q, want %q in it", c.err, got, c.want)
 		}
+	}
+}
+
+// TestNoWayIsNoHint: what is wrong with a layer's blob no way of reading mends.
+func TestNoWayIsNoHint(t *testing.T) {
+	err := &snapshot.UnpackError{Err: fmt.Errorf("unpacking: %w: %w", snapshot.ErrLayerUnread, io.ErrUnexpectedEOF)}
+	if hint := hintFor(err); hint != "" {
+		t.Errorf("%v has the hint %q", err, hint)
 	}
 }
 
