@@ -1,6 +1,7 @@
 package layertype
 
 import (
+	"archive/tar"
 	"bytes"
 	"fmt"
 	"strconv"
@@ -10,24 +11,53 @@ const tarBlock = 512
 
 // TarCheck sees the bytes of a layer that is to be a tar, by Write, and says
 // whether they are one. A reader of tars takes whatever begins with 1,024 zeros
-// for an empty archive: so do ext4 and EROFS begin.
+// for an empty archive, as ext4 and EROFS do.
 type TarCheck struct {
-	start []byte // the first block, or as much as there was of it
-	// other says that bytes other than zeros follow a first block of zeros.
+	// block is the first one that is an entry's header, or the archive's end, or
+	// neither; as much as there was of it.
+	block []byte
+	// skip is how much of a header's records or name is still to be passed over.
+	skip int64
+	// before says that there were headers before block, and announced that the
+	// last one is about the entry that follows.
+	before, announced bool
+	// other says that bytes other than zeros follow a block of zeros.
 	other bool
 }
 
 // Write is io.Writer's and does not fail.
 func (c *TarCheck) Write(p []byte) (int, error) {
 	rest := p
-	if missing := tarBlock - len(c.start); missing > 0 {
-		n := min(missing, len(rest))
-		c.start, rest = append(c.start, rest[:n]...), rest[n:]
+	for c.skip > 0 || len(c.block) < tarBlock {
+		n := min(c.skip, int64(len(rest)))
+		rest, c.skip = rest[n:], c.skip-n
+		taken := min(tarBlock-len(c.block), len(rest))
+		c.block, rest = append(c.block, rest[:taken]...), rest[taken:]
+		if len(c.block) < tarBlock {
+			return len(p), nil
+		}
+		c.passOver()
 	}
-	if !c.other && len(rest) > 0 && isZero(c.start) {
+	if !c.other && len(rest) > 0 && isZero(c.block) {
 		c.other = !isZero(rest)
 	}
 	return len(p), nil
+}
+
+// passOver goes on behind a header that is no entry's: PAX records for all entries
+// or for the next one, and GNU's long names.
+func (c *TarCheck) passOver() {
+	const kind, sizeFrom, sizeTo = 156, 124, 136
+	global := c.block[kind] == tar.TypeXGlobalHeader
+	if !global && !bytes.Contains([]byte{tar.TypeXHeader, tar.TypeGNULongName, tar.TypeGNULongLink}, c.block[kind:kind+1]) {
+		return
+	}
+	size, err := strconv.ParseInt(string(bytes.Trim(c.block[sizeFrom:sizeTo], " \x00")), 8, 64)
+	if err != nil || !isHeader(c.block) {
+		return
+	}
+	c.skip = (size + tarBlock - 1) / tarBlock * tarBlock
+	c.block, c.before, c.announced = c.block[:0], true, !global
 }
 
 // Explain gives the error of reading the tar, which may be nil, as a
@@ -37,8 +67,10 @@ func (c *TarCheck) Explain(mediaType string, err error) error {
 	switch {
 	case c.other:
 		return &ContentError{mediaType, "zeros and then other bytes", err}
-	case err != nil && len(c.start) > 0 && !isZero(c.start) && !isHeader(c.start):
-		return &ContentError{mediaType, found(c.start, err), err}
+	case err == nil && c.announced && isZero(c.block):
+		return &ContentError{mediaType, "a header without an entry", nil}
+	case err != nil && !c.before && len(c.block) > 0 && !isZero(c.block) && !isHeader(c.block):
+		return &ContentError{mediaType, found(c.block, err), err}
 	}
 	return err
 }

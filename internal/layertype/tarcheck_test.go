@@ -10,13 +10,17 @@ import (
 	"testing/iotest"
 )
 
-// tarOf is a tar of one entry of the given format.
+// tarOf is a tar of one entry of the given format; of type 0, it is a file with a
+// name that takes a header of its own.
 func tarOf(t *testing.T, format tar.Format, typeflag byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
 	h := &tar.Header{Format: format, Name: "name", Typeflag: typeflag}
-	if typeflag == tar.TypeXGlobalHeader {
+	switch typeflag {
+	case 0:
+		h.Name, h.Typeflag = strings.Repeat("n", 200), tar.TypeReg
+	case tar.TypeXGlobalHeader:
 		h = &tar.Header{Typeflag: typeflag, PAXRecords: map[string]string{"comment": "c"}}
 	}
 	if err := w.WriteHeader(h); err != nil {
@@ -36,6 +40,7 @@ func TestTarCheck(t *testing.T) {
 	copy(signed[148:], checksumOf(signed))
 	broken := bytes.Clone(whole)
 	broken[3]++
+	global, long := tarOf(t, tar.FormatPAX, tar.TypeXGlobalHeader), tarOf(t, tar.FormatPAX, 0)
 	zeros := func(n int, more string) []byte { return append(make([]byte, n), more...) }
 	at := func(n int, magic string) []byte { return append(zeros(n, magic), make([]byte, 4096)...) }
 	text := strings.Repeat("no tar ", 100)
@@ -58,6 +63,13 @@ func TestTarCheck(t *testing.T) {
 		"a byte, then zeros":       {append(zeros(1024, "x"), make([]byte, 9000)...), "zeros and then other bytes"},
 		"a tar behind the end":     {append(zeros(1024, ""), whole...), "zeros and then other bytes"},
 		"a tar behind one block":   {append(zeros(512, ""), whole...), "zeros and then other bytes"},
+		"a global header, text":    {append(bytes.Clone(global), text...), "zeros and then other bytes"},
+		"two of them, text":        {append(append(bytes.Clone(global[:len(global)-1024]), global...), text...), "zeros and then other bytes"},
+		"two of them, a tar":       {append(append(bytes.Clone(global[:len(global)-1024]), global[:len(global)-1024]...), whole...), ""},
+		"long names":               {tarOf(t, tar.FormatGNU, 0), ""},
+		"PAX records alone":        {append(bytes.Clone(long[:1024]), make([]byte, 1024)...), "a header without an entry"},
+		"PAX records, then text":   {append(append(bytes.Clone(long[:1024]), make([]byte, 1024)...), text...), "zeros and then other bytes"},
+		"PAX records, no end":      {long[:1024], "a header without an entry"},
 		"EROFS":                    {at(1024, "\xe2\xe1\xf5\xe0"), "zeros and then other bytes"},
 		"ext4":                     {at(1080, "\x53\xef"), "zeros and then other bytes"},
 		"text":                     {[]byte(text), "something else"},
