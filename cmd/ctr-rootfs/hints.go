@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"syscall"
 	"time"
 
@@ -52,6 +53,9 @@ func hintTable() []func(error) (string, bool) {
 		archiveLimitHint,
 		hintOf(contentHint),
 		hintOf(unpackHint),
+		hintOf(func(e *snapshot.OtherListError) string {
+			return fmt.Sprintf("its %s is read as %s", e.List, e.Other)
+		}),
 		always[*snapshot.ReferenceError]("name one of them behind the path, as PATH:NAME"),
 		always[*snapshot.SnapshotterError]("choose one of them with --snapshotter"),
 		hintOf(storeHint),
@@ -220,7 +224,19 @@ func pullHint(e *snapshot.PullError) string {
 }
 
 func archiveHint(e *snapshot.ArchiveError) string {
+	var foreign *snapshot.ForeignError
+	var cut *snapshot.CutError
 	switch {
+	case errors.As(e, &foreign):
+		file := e.Path
+		if file == "-" {
+			file = "FILE"
+		}
+		return "unpack it first: " + strings.ReplaceAll(foreign.Command, "FILE", file)
+	case errors.As(e, &cut):
+		return "write it once more; ctr images export of containerd 2 loses the end without --local"
+	case errors.Is(e, snapshot.ErrOldDocker):
+		return "docker 1.10 to 28 loads it, and saves it with a manifest.json"
 	case errors.Is(e, syscall.EISDIR):
 		return "a directory is read as oci:" + e.Path
 	case errors.Is(e, syscall.ENOTDIR):

@@ -23,6 +23,9 @@ type Layout string
 // Close closes nothing: files are opened one by one.
 func (Layout) Close() error { return nil }
 
+// Document says that index.json is a layout's list of images.
+func (Layout) Document() Document { return OCIIndex }
+
 // Index reads index.json.
 func (l Layout) Index(ctx context.Context) (index ispec.Index, err error) {
 	if info, err := os.Stat(string(l)); err != nil {
@@ -47,10 +50,12 @@ func checkLayout(marker ispec.ImageLayout) error {
 	return nil
 }
 
+func noLayout(name string) error { return fmt.Errorf("it is no OCI layout: it has no %q", name) }
+
 func (l Layout) json(ctx context.Context, name string, into any) error {
 	f, err := l.open(ctx, name)
 	if errdefs.IsNotFound(err) {
-		return fmt.Errorf("it is no OCI layout: it has no %q", name)
+		return noLayout(name)
 	}
 	if err != nil {
 		return err
