@@ -234,7 +234,7 @@ func archiveHint(e *snapshot.ArchiveError) string {
 		}
 		return "unpack it first: " + strings.ReplaceAll(foreign.Command, "FILE", file)
 	case errors.As(e, &cut):
-		return "write it once more; ctr images export of containerd 2 loses the end without --local"
+		return "write it again; ctr images export of containerd 2.4 may lose the end without --local"
 	case errors.Is(e, snapshot.ErrOldDocker):
 		return "docker 1.10 to 28 loads it, and saves it with a manifest.json"
 	case errors.Is(e, syscall.EISDIR):

@@ -45,6 +45,17 @@ func shownErrors() []error {
 		&snapshot.DiscardedError{Image: image, Err: fmt.Errorf("layer 0: %w", absent)},
 		&snapshot.UnpackError{Image: image, Snapshotter: "erofs", Err: errors.New("mkfs.erofs: exit status 1")},
 		&snapshot.PullError{Image: "private.example.com/library/alpine:3.20", Err: fmt.Errorf("looking up the credentials of %q in %q: %w", "private.example.com", "/root/.docker/config.json", snapshot.ErrRegistryToken)},
+		&snapshot.ArchiveError{Path: "saved.tar", Err: &snapshot.OtherListError{
+			Other: snapshot.Source{Kind: snapshot.DockerArchive, Name: "saved.tar"}, List: "manifest.json",
+			Err: errors.New("reading manifest sha256:54bf...: it lists 0 layers, its config 2 diff IDs"),
+		}},
+		&snapshot.OtherListError{
+			Other: snapshot.Source{Kind: snapshot.DockerArchive, Name: "saved.tar"}, List: "manifest.json",
+			Err: errors.New(`choosing an image of "saved.tar": its manifest.json lists more than its index.json: docker.io/library/web:1`),
+		},
+		&snapshot.ArchiveError{Path: "app.tar.lz4", Err: &snapshot.ForeignError{What: "lz4", Command: "lz4 -dc FILE"}},
+		&snapshot.ArchiveError{Path: "app.tar.xz", Err: &snapshot.ForeignError{What: "xz with a dictionary of more than 128 MiB", Command: "xz -dc FILE"}},
+		&snapshot.ArchiveError{Path: "old.tar", Err: snapshot.ErrOldDocker},
 		&snapshot.SpoolError{Dir: "/tmp", Err: syscall.ENOSPC},
 		&snapshot.AbsentError{Kind: snapshot.ContainerID, Name: "web", Namespace: "default", Embedded: "/var/lib/ctr-rootfs"},
 		&snapshot.AbsentError{Kind: snapshot.SnapshotKey, Name: "build-1", Namespace: "default", Snapshotter: "overlayfs", Snapshotters: []string{"native"}},

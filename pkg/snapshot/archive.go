@@ -58,7 +58,8 @@ func chosen(ctx context.Context, c collection, src Source, want wanted) (*Image,
 		elsewhere.Kind = DockerArchive
 	}
 	var fewer *fewerError
-	if tar.Has() && !errors.As(err, &fewer) {
+	var cut *CutError
+	if (tar.Has() || errors.As(err, &cut)) && !errors.As(err, &fewer) {
 		if _, otherErr := imageOf(ctx, other, elsewhere, want); otherErr != nil {
 			return nil, err
 		}

@@ -74,7 +74,7 @@ func twoLists(t *testing.T, oci, docker []string) string {
 		members = append(members, archiveMember{"manifest.json", document(saved[len(oci):]), tar.TypeReg})
 	}
 	file := filepath.Join(t.TempDir(), "a.tar")
-	if err := os.WriteFile(file, archiveOf(t, members...), 0o600); err != nil {
+	if err := os.WriteFile(file, append(archiveOf(t, members...), make([]byte, 1024)...), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return file

@@ -61,7 +61,10 @@ func (a *Tar) Index(ctx context.Context) (index ispec.Index, err error) {
 		return a.dockerIndex(ctx)
 	}
 	var marker ispec.ImageLayout
-	if a.parts[ispec.ImageLayoutFile] == nil {
+	switch {
+	case a.parts[ispec.ImageLayoutFile] == nil && a.endless: // containerd writes it last
+		return index, cut(noLayout(ispec.ImageLayoutFile))
+	case a.parts[ispec.ImageLayoutFile] == nil:
 		return index, noLayout(ispec.ImageLayoutFile)
 	}
 	if err := a.document(ispec.ImageLayoutFile, &marker); err != nil {
@@ -105,18 +108,20 @@ func (a *Tar) unlisted() error {
 		}
 	}
 	switch {
+	case a.Other() != nil && a.endless:
+		return cut(fmt.Errorf("it has no %s", a.reads))
 	case a.Other() != nil:
 		return fmt.Errorf("it has no %s", a.reads)
 	case len(a.parts) == 0:
-		return errors.New("it is empty")
+		return &CutError{errors.New("it is empty")}
 	case blobs, layers && configs, layers && a.endless:
-		return &CutError{fmt.Errorf("it has layers, and neither %s nor %s", OCIIndex, DockerManifest)}
+		return cut(fmt.Errorf("it has layers, and neither %s nor %s", OCIIndex, DockerManifest))
 	case a.parts[dockerRepositories] != nil, layers:
 		return ErrOldDocker
 	case folder != "":
 		return fmt.Errorf("its %s and %s are looked for at its top, and it has one in the folder %q", OCIIndex, DockerManifest, folder)
 	case a.endless:
-		return &CutError{fmt.Errorf("it lacks a tar's end, and has neither %s nor %s", OCIIndex, DockerManifest)}
+		return cut(fmt.Errorf("it lacks a tar's end, and has neither %s nor %s", OCIIndex, DockerManifest))
 	}
 	return errNoArchive
 }

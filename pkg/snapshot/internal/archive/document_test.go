@@ -148,25 +148,46 @@ func TestLists(t *testing.T) {
 	}
 }
 
-// TestEndIsLost cuts an archive between its members: what is left is whole but for
-// the zeros at its end.
+// TestEndIsLost cuts archives within members and between them, where what is left is
+// whole but for the zeros at its end.
 func TestEndIsLost(t *testing.T) {
-	whole := tarOf(t, "1/json", "{}", "1/layer.tar", "", "etc/passwd", "root")
-	for size, want := range map[int]string{
-		3 * tarBlock:  "it is cut off: it has layers, and neither index.json nor manifest.json",
-		5 * tarBlock:  "it is cut off: it has layers, and neither index.json nor manifest.json",
-		len(whole):    ErrOldDocker.Error(),
-		tarBlock + 10: "it is cut off: it lacks a tar's end, and has neither index.json nor manifest.json",
-		tarBlock + 1:  "it is cut off: file \"1/json\": unexpected EOF",
-		tarBlock - 10: "it is cut off: unexpected EOF",
-		0:             "it is empty",
+	const listless = "it is cut off: it has layers, and neither index.json nor manifest.json"
+	folders := tarOf(t, "1/json", "{}", "1/layer.tar", "", "etc/passwd", "root")
+	// As containerd and docker write it.
+	layout := tarOf(t, "blobs/sha256/1", "x", "index.json", `{"manifests":[]}`, "manifest.json", "[]", "oci-layout", marker)
+	for _, c := range []struct {
+		whole []byte
+		size  int
+		reads Document
+		want  string
+	}{
+		{folders, 3 * tarBlock, OCIIndex, listless},
+		{folders, 5 * tarBlock, OCIIndex, listless},
+		{folders, len(folders), OCIIndex, ErrOldDocker.Error()},
+		{folders, tarBlock + 10, OCIIndex, "it is cut off: it lacks a tar's end, and has neither index.json nor manifest.json"},
+		{folders, tarBlock + 1, OCIIndex, `it is cut off: file "1/json": unexpected EOF`},
+		{folders, tarBlock - 10, OCIIndex, "it is cut off: unexpected EOF"},
+		{folders, 0, OCIIndex, "it is empty"},
+		{layout, 2 * tarBlock, OCIIndex, listless},
+		{layout, 2 * tarBlock, DockerManifest, listless},
+		{layout, 3 * tarBlock, OCIIndex, `it is cut off: file "index.json": unexpected EOF`},
+		{layout, 4 * tarBlock, OCIIndex, `it is cut off: it is no OCI layout: it has no "oci-layout"`},
+		{layout, 4 * tarBlock, DockerManifest, "it is cut off: it has no manifest.json"},
+		{layout, 6 * tarBlock, OCIIndex, `it is cut off: it is no OCI layout: it has no "oci-layout"`},
+		{layout, 6 * tarBlock, DockerManifest, ""},
+		{layout, 8 * tarBlock, OCIIndex, ""},
 	} {
-		a, err := opened(t, whole[:size], OCIIndex)
+		a, err := opened(t, c.whole[:c.size], c.reads)
 		if err == nil {
 			_, err = a.Index(t.Context())
 		}
-		if got := message(Explain("a.tar", err)); got != want {
-			t.Errorf("%d bytes: %q, want %q", size, got, want)
+		err = Explain("a.tar", err)
+		if got := message(err); got != c.want {
+			t.Errorf("%d bytes of %d, by %s: %q, want %q", c.size, len(c.whole), c.reads, got, c.want)
+		}
+		var lost *CutError
+		if isCut := errors.As(err, &lost); isCut != (c.want != "" && c.size < len(c.whole)) {
+			t.Errorf("%d bytes of %d, by %s: %v is cut: %v", c.size, len(c.whole), c.reads, err, isCut)
 		}
 	}
 }

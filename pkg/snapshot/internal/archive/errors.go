@@ -27,12 +27,15 @@ func (e *SpoolError) Error() string {
 
 func (e *SpoolError) Unwrap() error { return e.Err }
 
-// CutError says that an archive has lost its end, as Err shows.
+// CutError says by Err that an archive has lost its end, or all.
 type CutError struct{ Err error }
 
-func (e *CutError) Error() string { return fmt.Sprintf("it is cut off: %v", e.Err) }
+func (e *CutError) Error() string { return e.Err.Error() }
 
 func (e *CutError) Unwrap() error { return e.Err }
+
+// cut is why an archive is known to have lost its end.
+func cut(why error) error { return &CutError{fmt.Errorf("it is cut off: %w", why)} }
 
 // Explain says in the words of the archive in the file or directory name what tar
 // and content readers say in theirs.
@@ -47,7 +50,7 @@ func Explain(name string, err error) error {
 	case errors.Is(err, inflate.ErrLimit), errors.Is(err, inflate.ErrTrailing):
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return &CutError{err}
+		return cut(err)
 	case errors.As(err, &unsupported):
 		return &ForeignError{unsupported.What, "xz -dc FILE"}
 	case errors.Is(err, zstd.ErrWindowSizeExceeded):
