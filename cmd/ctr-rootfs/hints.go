@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
 	"syscall"
 	"time"
 
@@ -53,9 +52,7 @@ func hintTable() []func(error) (string, bool) {
 		archiveLimitHint,
 		hintOf(contentHint),
 		hintOf(unpackHint),
-		hintOf(func(e *snapshot.OtherListError) string {
-			return fmt.Sprintf("its %s is read as %s", e.List, e.Other)
-		}),
+		hintOf(otherListHint),
 		always[*snapshot.ReferenceError]("name one of them behind the path, as PATH:NAME"),
 		always[*snapshot.SnapshotterError]("choose one of them with --snapshotter"),
 		hintOf(storeHint),
@@ -223,28 +220,6 @@ func pullHint(e *snapshot.PullError) string {
 	return ""
 }
 
-func archiveHint(e *snapshot.ArchiveError) string {
-	var foreign *snapshot.ForeignError
-	var cut *snapshot.CutError
-	switch {
-	case errors.As(e, &foreign):
-		file := e.Path
-		if file == "-" {
-			file = "FILE"
-		}
-		return "unpack it first: " + strings.ReplaceAll(foreign.Command, "FILE", file)
-	case errors.As(e, &cut):
-		return "write it again; ctr images export of containerd 2.4 may lose the end without --local"
-	case errors.Is(e, snapshot.ErrOldDocker):
-		return "docker 1.10 to 28 loads it, and saves it with a manifest.json"
-	case errors.Is(e, syscall.EISDIR):
-		return "a directory is read as oci:" + e.Path
-	case errors.Is(e, syscall.ENOTDIR):
-		return "a file is read as oci-archive:" + e.Path + " or docker-archive:" + e.Path
-	}
-	return ""
-}
-
 func socketHint(e *snapshot.SocketError) string {
 	switch {
 	case e.Elsewhere != "":
@@ -298,9 +273,4 @@ func limitHint(e *layers.LimitError) string {
 		return "if the image is to be trusted, raise it by --max-bytes"
 	}
 	return ""
-}
-
-// archiveLimitHint is a row of the table of hints.
-func archiveLimitHint(err error) (string, bool) {
-	return limitHint(&layers.LimitError{Of: layers.LimitBytes}), errors.Is(err, snapshot.ErrLimit)
 }

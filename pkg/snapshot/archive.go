@@ -17,8 +17,6 @@ import (
 type collection interface {
 	content.Provider
 	Index(ctx context.Context) (ispec.Index, error)
-	// Document is the file that lists the images.
-	Document() archive.Document
 	Close() error
 }
 
@@ -39,78 +37,20 @@ func openCollection(ctx context.Context, req Request, o Options) (collection, er
 	})
 }
 
-// chosen gives the image of c that the request asks for. Where the list that the
-// prefix of src names has it not, and the archive's other one does, the error is an
-// OtherListError.
+// chosen gives the image of c that the request asks for.
 func chosen(ctx context.Context, c collection, src Source, want wanted) (*Image, error) {
-	image, err := imageOf(ctx, c, src, want)
-	tar, isTar := c.(*archive.Tar)
-	if err == nil || ctx.Err() != nil || !isTar {
-		return image, err
-	}
-	other := tar.Other()
-	if other == nil {
-		return nil, err
-	}
-	elsewhere := src
-	elsewhere.Kind = OCIArchive
-	if src.Kind == OCIArchive {
-		elsewhere.Kind = DockerArchive
-	}
-	var fewer *fewerError
-	var cut *CutError
-	if (tar.Has() || errors.As(err, &cut)) && !errors.As(err, &fewer) {
-		if _, otherErr := imageOf(ctx, other, elsewhere, want); otherErr != nil {
-			return nil, err
-		}
-	}
-	return nil, &OtherListError{Other: elsewhere, List: string(other.Document()), Err: err}
-}
-
-// fewerError says that an archive's list of images, of which none was asked for, has
-// fewer than the other one.
-type fewerError struct {
-	path, list, other string
-	beyond            []string
-}
-
-func (e *fewerError) Error() string {
-	return fmt.Sprintf("choosing an image of %q: its %s lists more than its %s: %s", e.path, e.other, e.list, listed(e.beyond))
-}
-
-func (e *fewerError) Unwrap() error { return ErrNotFound }
-
-// isAll fails where none of the archive's images was asked for and its other list
-// has more than index.
-func isAll(c collection, src Source, index ispec.Index) error {
-	tar, isTar := c.(*archive.Tar)
-	if src.Ref != "" || !isTar || tar.Other() == nil {
-		return nil
-	}
-	other, err := tar.Other().Names()
-	if err != nil {
-		return nil //nolint:nilerr // a list that nobody asked for may be damaged
-	}
-	if beyond := archive.Beyond(index, other); len(beyond) > 0 {
-		return &fewerError{src.Name, string(tar.Document()), string(tar.Other().Document()), beyond}
-	}
-	return nil
-}
-
-// imageOf gives the image of c's own list.
-func imageOf(ctx context.Context, c collection, src Source, want wanted) (*Image, error) {
 	index, err := c.Index(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if len(index.Manifests) == 0 {
-		return nil, fmt.Errorf("its %s lists no image", c.Document())
+		return nil, errors.New("its index lists no image")
 	}
 	targets, names := archive.Referenced(index, src.Ref)
 	if len(targets) == 0 {
 		return nil, &ReferenceError{Path: src.Name, Ref: src.Ref, Have: names}
 	}
-	if err := isAll(c, src, index); err != nil {
+	if err := checkOtherList(c, src, index); err != nil {
 		return nil, err
 	}
 	image, err := choose(ctx, c, src.String(), targets, want)
@@ -157,7 +97,7 @@ func (s *Store) importing(ctx context.Context, store content.Store, req Request,
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	image, err := chosen(ctx, c, req.Source, want)
+	image, err := chosenOrOther(ctx, c, req.Source, want)
 	if err != nil {
 		return nil, err
 	}

@@ -135,6 +135,38 @@ func TestOtherList(t *testing.T) {
 	}
 }
 
+// TestPlatformsSavedByDocker chooses a platform where manifest.json has one name for
+// several, of which one lacks its layer.
+func TestPlatformsSavedByDocker(t *testing.T) {
+	config := func(architecture string) string {
+		return `{"os":"linux","architecture":"` + architecture + `","rootfs":{"type":"layers"}}`
+	}
+	saved := func(architecture, layers string) string {
+		return `{"Config":"` + architecture + `","RepoTags":["a:1"],"Layers":` + layers + `}`
+	}
+	file := filepath.Join(t.TempDir(), "a.tar")
+	err := os.WriteFile(file, archiveOf(t,
+		archiveMember{"manifest.json", "[" + saved("amd64", "null") + "," + saved("arm64", "[]") + "," + saved("s390x", `["gone"]`) + "]", tar.TypeReg},
+		archiveMember{"amd64", config("amd64"), tar.TypeReg}, archiveMember{"arm64", config("arm64"), tar.TypeReg}, archiveMember{"s390x", config("s390x"), tar.TypeReg}), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for platform, want := range map[string]string{"linux/amd64": "", "linux/arm64": "", "linux/s390x": `it lists 1 layers, "s390x" has 0 diff IDs`, "linux/riscv64": "the image has linux/amd64, linux/arm64, linux/s390x"} {
+		for _, ref := range []string{"", "a:1"} {
+			view, err := OpenArchive(t.Context(), Request{Source: Source{Kind: DockerArchive, Name: file, Ref: ref}, Platform: platform}, Options{})
+			if err == nil {
+				if got := view.Image.PlatformText(); got != platform {
+					t.Errorf("%s: the image is of %s", platform, got)
+				}
+				err = view.Close(t.Context())
+			}
+			if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+				t.Errorf("%s, %q: %v, want %q", platform, ref, err, want)
+			}
+		}
+	}
+}
+
 // TestOpenArchiveOfAnother refuses what is no archive.
 func TestOpenArchiveOfAnother(t *testing.T) {
 	for _, text := range []string{"alpine", "snapshot:key", "container:id", "pod:name"} {

@@ -126,18 +126,6 @@ type ForeignError = archive.ForeignError
 // ErrOldDocker is an archive of a docker before 1.10.
 var ErrOldDocker = archive.ErrOldDocker
 
-// OtherListError says that what an archive's index.json or manifest.json does not
-// give, as Err says, List gives: the other one of the two, which Other reads.
-type OtherListError struct {
-	Other Source
-	List  string
-	Err   error
-}
-
-func (e *OtherListError) Error() string { return e.Err.Error() }
-
-func (e *OtherListError) Unwrap() error { return e.Err }
-
 // ReferenceError says that an archive holds no image named Ref, or several
 // that are, or where none was named. Have tells them apart.
 type ReferenceError struct {

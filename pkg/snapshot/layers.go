@@ -47,7 +47,7 @@ func OpenArchive(ctx context.Context, req Request, o Options) (*View, error) {
 	if err != nil {
 		return nil, asArchive(ctx, req.Source, err)
 	}
-	image, err := chosen(ctx, c, req.Source, want)
+	image, err := chosenOrOther(ctx, c, req.Source, want)
 	if err != nil {
 		return nil, asArchive(ctx, req.Source, errors.Join(err, c.Close()))
 	}

@@ -59,7 +59,7 @@ func (a *Tar) dockerIndex(ctx context.Context) (index ispec.Index, err error) {
 			return index, err
 		}
 		if err != nil {
-			desc = ispec.Descriptor{MediaType: images.MediaTypeDockerSchema2Manifest, Digest: placeholder(i)}
+			desc.MediaType, desc.Digest = images.MediaTypeDockerSchema2Manifest, placeholder(i)
 			a.broken[desc.Digest] = err
 		}
 		index.Manifests = append(index.Manifests, named(desc, s.RepoTags)...)
@@ -127,14 +127,17 @@ func (a *Tar) dockerConfig(name string) (*dockerConfig, error) {
 	return config, nil
 }
 
-// dockerImage makes the manifest that docker does not save.
-func (a *Tar) dockerImage(ctx context.Context, s dockerImage) (ispec.Descriptor, error) {
+// dockerImage makes the manifest that docker does not save. Beside an error, the
+// platform is there where it is known.
+func (a *Tar) dockerImage(ctx context.Context, s dockerImage) (desc ispec.Descriptor, err error) {
 	config, err := a.dockerConfig(s.Config)
 	if err != nil {
-		return ispec.Descriptor{}, err
+		return desc, err
 	}
+	p := config.platform
+	desc.Platform = &p
 	if names, ids := len(s.Layers), len(config.diffIDs); names != ids {
-		return ispec.Descriptor{}, fmt.Errorf("reading %q: it lists %d layers, %q has %d diff IDs", DockerManifest, names, s.Config, ids)
+		return desc, fmt.Errorf("reading %q: it lists %d layers, %q has %d diff IDs", DockerManifest, names, s.Config, ids)
 	}
 	manifest := ispec.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2},
@@ -144,16 +147,15 @@ func (a *Tar) dockerImage(ctx context.Context, s dockerImage) (ispec.Descriptor,
 	for i, name := range s.Layers {
 		layer, err := a.dockerLayer(ctx, clean(name), config.diffIDs[i])
 		if err != nil {
-			return ispec.Descriptor{}, err
+			return desc, err
 		}
 		manifest.Layers = append(manifest.Layers, layer)
 	}
 	text, err := json.Marshal(manifest)
 	if err != nil {
-		return ispec.Descriptor{}, fmt.Errorf("making a manifest: %w", err)
+		return desc, fmt.Errorf("making a manifest: %w", err)
 	}
-	desc := a.made.add(manifest.MediaType, text)
-	p := config.platform
+	desc = a.made.add(manifest.MediaType, text)
 	desc.Platform = &p
 	return desc, nil
 }

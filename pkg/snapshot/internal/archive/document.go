@@ -54,26 +54,36 @@ func (a *Tar) Other() *Tar {
 
 // Index gives the archive's index.json, or what one would be of its manifest.json.
 func (a *Tar) Index(ctx context.Context) (index ispec.Index, err error) {
-	if !a.Has() {
-		return index, a.unlisted()
+	switch {
+	case !a.Has():
+		err = a.unlisted()
+	case a.reads == DockerManifest:
+		index, err = a.dockerIndex(ctx)
+	default:
+		index, err = a.ociIndex()
 	}
-	if a.reads == DockerManifest {
-		return a.dockerIndex(ctx)
+	if err == nil && len(index.Manifests) == 0 {
+		err = fmt.Errorf("its %s lists no image", a.reads)
+	}
+	return index, err
+}
+
+func (a *Tar) ociIndex() (index ispec.Index, err error) {
+	const name = ispec.ImageLayoutFile
+	switch {
+	case a.parts[name] == nil && a.endless: // containerd writes it last
+		return index, cut(noLayout(name))
+	case a.parts[name] == nil:
+		return index, noLayout(name)
 	}
 	var marker ispec.ImageLayout
-	switch {
-	case a.parts[ispec.ImageLayoutFile] == nil && a.endless: // containerd writes it last
-		return index, cut(noLayout(ispec.ImageLayoutFile))
-	case a.parts[ispec.ImageLayoutFile] == nil:
-		return index, noLayout(ispec.ImageLayoutFile)
-	}
-	if err := a.document(ispec.ImageLayoutFile, &marker); err != nil {
+	if err := a.document(name, &marker); err != nil {
 		return index, err
 	}
 	if err := checkLayout(marker); err != nil {
 		return index, err
 	}
-	return index, a.document(ispec.ImageIndexFile, &index)
+	return index, a.document(string(OCIIndex), &index)
 }
 
 // Names is the list as far as it names images: its descriptors have no content

@@ -39,7 +39,6 @@ func signatures() []signature {
 		{0, "LRZI", ForeignError{"lrzip", "lrzip -dc FILE"}},
 		{0, "7z\xbc\xaf\x27\x1c", ForeignError{"7z", "7z x -so FILE"}},
 		{0, "PK\x03\x04", ForeignError{"zip", "unzip -p FILE"}},
-		{0, "PK\x05\x06", ForeignError{"an empty zip", "unzip -l FILE"}},
 		{0, "Rar!\x1a\x07", ForeignError{"rar", "unrar p -inul FILE"}},
 		{0, "070701", ForeignError{"cpio", "cpio -id <FILE"}},
 		{0, "070702", ForeignError{"cpio", "cpio -id <FILE"}},

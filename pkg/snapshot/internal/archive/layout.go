@@ -23,9 +23,6 @@ type Layout string
 // Close closes nothing: files are opened one by one.
 func (Layout) Close() error { return nil }
 
-// Document says that index.json is a layout's list of images.
-func (Layout) Document() Document { return OCIIndex }
-
 // Index reads index.json.
 func (l Layout) Index(ctx context.Context) (index ispec.Index, err error) {
 	if info, err := os.Stat(string(l)); err != nil {

@@ -14,11 +14,12 @@ import (
 // writers pack a folder's files with their holes, each in a form of its own.
 func writers() map[string][]string {
 	return map[string][]string{
-		"old GNU": {"tar", "--format=gnu", "-S", "-cf"},
-		"PAX 0.0": {"tar", "--format=pax", "-S", "--sparse-version=0.0", "-cf"},
-		"PAX 0.1": {"tar", "--format=pax", "-S", "--sparse-version=0.1", "-cf"},
-		"PAX 1.0": {"tar", "--format=pax", "-S", "--sparse-version=1.0", "-cf"},
-		"bsdtar":  {"bsdtar", "-cf"},
+		"old GNU":        {"tar", "--format=gnu", "-S", "-cf"},
+		"PAX 0.0":        {"tar", "--format=pax", "-S", "--sparse-version=0.0", "-cf"},
+		"PAX 0.1":        {"tar", "--format=pax", "-S", "--sparse-version=0.1", "-cf"},
+		"PAX 1.0":        {"tar", "--format=pax", "-S", "--sparse-version=1.0", "-cf"},
+		"bsdtar":         {"bsdtar", "-cf"},
+		"records of all": {"tar", "--format=pax", "-S", "--pax-option=comment=all", "-cf"},
 	}
 }
 

@@ -145,7 +145,7 @@ func (a *Tar) member(header *tar.Header, first, at int64, links map[string]strin
 	case tar.TypeLink:
 		a.link(links, name, clean(header.Linkname))
 		return at, nil
-	case tar.TypeDir, tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
+	case tar.TypeDir, tar.TypeChar, tar.TypeBlock, tar.TypeFifo, tar.TypeXGlobalHeader:
 		return at, nil
 	case tar.TypeReg, tar.TypeCont, tar.TypeGNUSparse:
 	default: // what this package has no use for may have a body as well
