@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/containerd/containerd/v2/core/images"
@@ -102,19 +103,19 @@ func (a *Tar) Names() (index ispec.Index, err error) {
 
 // unlisted says why the list of images is not there.
 func (a *Tar) unlisted() error {
-	var blobs, layers, configs bool
-	folder := ""
+	var blobs, folders, configs bool
+	var below []string
 	for name := range a.parts {
 		dir, base := path.Split(name)
 		switch {
-		case strings.HasPrefix(name, ispec.ImageBlobsDir+"/"):
+		case isBlob(name):
 			blobs = true
-		case dir != "" && (base == string(OCIIndex) || base == string(DockerManifest)):
-			folder = path.Clean(dir)
-		case base == "layer.tar":
-			layers = true
+		case base == "layer.tar" && a.parts[dir+"json"] != nil:
+			folders = true
 		case dir == "" && strings.HasSuffix(base, ".json"):
 			configs = true
+		case base == string(OCIIndex) || base == string(DockerManifest):
+			below = append(below, path.Clean(dir))
 		}
 	}
 	switch {
@@ -124,14 +125,23 @@ func (a *Tar) unlisted() error {
 		return fmt.Errorf("it has no %s", a.reads)
 	case len(a.parts) == 0:
 		return &CutError{errors.New("it is empty")}
-	case blobs, layers && configs, layers && a.endless:
+	case blobs, folders && configs, folders && a.endless:
 		return cut(fmt.Errorf("it has layers, and neither %s nor %s", OCIIndex, DockerManifest))
-	case a.parts[dockerRepositories] != nil, layers:
+	case folders, a.parts[dockerRepositories] != nil:
 		return ErrOldDocker
-	case folder != "":
-		return fmt.Errorf("its %s and %s are looked for at its top, and it has one in the folder %q", OCIIndex, DockerManifest, folder)
+	case len(below) > 0:
+		return fmt.Errorf("its %s and %s are looked for at its top, and it has one in the folder %q", OCIIndex, DockerManifest, slices.Min(below))
 	case a.endless:
 		return cut(fmt.Errorf("it lacks a tar's end, and has neither %s nor %s", OCIIndex, DockerManifest))
 	}
 	return errNoArchive
+}
+
+// isBlob knows the names that layouts, and skopeo, jib and others, give to layers.
+func isBlob(name string) bool {
+	if rest, ok := strings.CutPrefix(name, ispec.ImageBlobsDir+"/"); ok {
+		return strings.Count(rest, "/") == 1
+	}
+	encoded, ok := strings.CutSuffix(strings.TrimSuffix(name, ".gz"), ".tar")
+	return ok && digest.NewDigestFromEncoded(digest.SHA256, encoded).Validate() == nil
 }

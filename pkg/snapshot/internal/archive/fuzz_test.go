@@ -44,7 +44,11 @@ func FuzzOpenTar(f *testing.F) {
 		if err != nil {
 			return
 		}
-		defer a.Close()
+		defer func() {
+			if err := a.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
 		for _, document := range []Document{OCIIndex, DockerManifest} {
 			a.reads = document
 			if _, err := a.Index(t.Context()); err != nil && err.Error() == "" {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -50,7 +51,7 @@ func TestSparse(t *testing.T) {
 	for form, command := range writers() {
 		t.Run(form, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "a.tar")
-			args := append(command[1:], path, "-C", dir, ".")
+			args := slices.Concat(command[1:], []string{path, "-C", dir, "."})
 			if _, err := exec.LookPath(command[0]); err != nil {
 				t.Skipf("SKIPPED: %v", err)
 			}
@@ -64,9 +65,11 @@ func TestSparse(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer a.Close()
 			for name, data := range want {
 				checkHoles(t, name, a.parts[name], data)
+			}
+			if err := a.Close(); err != nil {
+				t.Error(err)
 			}
 		})
 	}

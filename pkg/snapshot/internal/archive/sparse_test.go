@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -97,7 +98,7 @@ func TestOddSparse(t *testing.T) {
 func TestSparseIsBounded(t *testing.T) {
 	records := map[string]string{"GNU.sparse.size": "1000", "GNU.sparse.numblocks": "1", "GNU.sparse.map": "0,0"}
 	one := sparsePAX(t, records, "")
-	two := append(one[:len(one)-2*tarBlock:len(one)-2*tarBlock], one...)
+	two := slices.Concat(one[:len(one)-2*tarBlock], one)
 	path := filepath.Join(t.TempDir(), "a.tar")
 	if err := os.WriteFile(path, two, 0o600); err != nil {
 		t.Fatal(err)
