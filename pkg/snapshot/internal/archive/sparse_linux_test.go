@@ -111,7 +111,7 @@ func checkHoles(t *testing.T, name string, part *io.SectionReader, want []byte) 
 	}
 	const seed = 7
 	random := rand.New(rand.NewPCG(seed, seed))
-	for range 200 {
+	for range 60 {
 		if len(want) == 0 {
 			break
 		}
