@@ -51,7 +51,7 @@ func shownErrors() []error {
 		}},
 		&snapshot.OtherListError{
 			Other: snapshot.Source{Kind: snapshot.DockerArchive, Name: "saved.tar"}, List: "manifest.json",
-			Err: errors.New(`choosing an image of "saved.tar": its manifest.json lists more than its index.json: docker.io/library/web:1`),
+			Err: &snapshot.ReferenceError{Path: "saved.tar", Elsewhere: []string{"docker.io/library/web:1"}},
 		},
 		&snapshot.ArchiveError{Path: "app.tar.lz4", Err: &snapshot.ForeignError{What: "lz4", Command: "lz4 -dc FILE"}},
 		&snapshot.ArchiveError{Path: "app.tar.xz", Err: &snapshot.ForeignError{What: "xz with a dictionary of more than 128 MiB", Command: "xz -dc FILE"}},

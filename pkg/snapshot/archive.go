@@ -50,8 +50,11 @@ func chosen(ctx context.Context, c collection, src Source, want wanted) (*Image,
 	if len(targets) == 0 {
 		return nil, &ReferenceError{Path: src.Name, Ref: src.Ref, Have: names}
 	}
-	if err := checkOtherList(c, src, index); err != nil {
-		return nil, err
+	// One of several would be taken for all.
+	if tar, isTar := c.(*archive.Tar); isTar && src.Ref == "" {
+		if elsewhere := tar.Beyond(index); len(elsewhere) > 0 {
+			return nil, &ReferenceError{Path: src.Name, Have: names, Elsewhere: elsewhere}
+		}
 	}
 	image, err := choose(ctx, c, src.String(), targets, want)
 	if err != nil {
@@ -68,6 +71,34 @@ func chosen(ctx context.Context, c collection, src Source, want wanted) (*Image,
 		}
 	}
 	return image, nil
+}
+
+// chosenOrOther is chosen. Where the list that src means does not give the image, and
+// the archive's other one does, the error is an OtherListError.
+func chosenOrOther(ctx context.Context, c collection, src Source, want wanted) (*Image, error) {
+	image, err := chosen(ctx, c, src, want)
+	tar, isTar := c.(*archive.Tar)
+	if err == nil || ctx.Err() != nil || !isTar {
+		return image, err
+	}
+	other := tar.Other()
+	if other == nil {
+		return nil, err
+	}
+	elsewhere := src
+	elsewhere.Kind = OCIArchive
+	if src.Kind == OCIArchive {
+		elsewhere.Kind = DockerArchive
+	}
+	var reference *ReferenceError
+	var cut *CutError
+	fewer := errors.As(err, &reference) && len(reference.Elsewhere) > 0
+	if absent := !tar.Has() && !errors.As(err, &cut); !fewer && !absent {
+		if _, otherErr := chosen(ctx, other, elsewhere, want); otherErr != nil {
+			return nil, err
+		}
+	}
+	return nil, &OtherListError{Other: elsewhere, List: string(other.Document()), Err: err}
 }
 
 // imported copies an image out of an archive or layout into the store. No name

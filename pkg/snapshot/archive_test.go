@@ -106,8 +106,8 @@ func TestOtherList(t *testing.T) {
 
 		{"index.json lists none", none, one, OCIArchive, "", "docker-archive:a.tar", "its index.json lists no image"},
 		{"manifest.json lists none", one, none, DockerArchive, "", "oci-archive:a.tar", "its manifest.json lists no image"},
-		{"index.json lists one of two", one, two, OCIArchive, "", "docker-archive:a.tar", "its manifest.json lists more than its index.json: docker.io/library/b:1"},
-		{"manifest.json lists one of two", two, one, DockerArchive, "", "oci-archive:a.tar", "its index.json lists more than its manifest.json: docker.io/library/b:1"},
+		{"index.json lists one of two", one, two, OCIArchive, "", "docker-archive:a.tar", "its other list of images has more: docker.io/library/b:1"},
+		{"manifest.json lists one of two", two, one, DockerArchive, "", "oci-archive:a.tar", "its other list of images has more: docker.io/library/b:1"},
 		{"the one of two by name", one, two, OCIArchive, "a:1", "", ""},
 		{"the other of two by name", one, two, OCIArchive, "b:1", "docker-archive:a.tar:b:1", `finding image "b:1"`},
 		{"one that neither has", one, two, OCIArchive, "c:1", "", `finding image "c:1"`},

@@ -91,7 +91,7 @@ func TestBeyond(t *testing.T) {
 		{"one image, two indexes", list(member("x", a, "", ""), member("x", b, "", "")), list(member("y", a, "", ""), member("z", b, "", "")), ""},
 		{"one tag of two images", list(member("x", a, "1", "")), list(member("x", a, "1", ""), member("y", b, "1", "")), b},
 	} {
-		if got := strings.Join(Beyond(test.own, test.more), ", "); got != test.want {
+		if got := strings.Join(beyond(test.own, test.more), ", "); got != test.want {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
 		}
 	}
