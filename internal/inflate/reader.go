@@ -55,8 +55,9 @@ type Reader struct {
 func (r *Reader) Compressed() bool { return r.compressed }
 
 // NewReader gives what is in a stream's wrapping, which its first bytes tell:
-// gzip, zstd or none, and of an archive xz or bzip2. A media type does not tell it: some registries' images are
-// wrapped otherwise than theirs says, and a tar begins with none of these bytes.
+// gzip, zstd or none, and of an archive xz or bzip2. A media type does not tell it:
+// some registries' images are wrapped otherwise than theirs says, and a tar begins
+// with none of these bytes.
 // It starts no program: containerd's own way runs unpigz where there is one,
 // whose errors do not tell an archive that is cut off from one that is broken.
 // The caller closes it, and the stream itself. A bufio.Reader of BufferSize is
