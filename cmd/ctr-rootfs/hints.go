@@ -52,6 +52,7 @@ func hintTable() []func(error) (string, bool) {
 		always[*snapshot.LayerContentError]("the image has to be built again, with tars as its layers"),
 		hintOf(contentHint),
 		hintOf(unpackHint),
+		hintOf(otherListHint),
 		always[*snapshot.ReferenceError]("name one of them behind the path, as PATH:NAME"),
 		always[*snapshot.SnapshotterError]("choose one of them with --snapshotter"),
 		hintOf(storeHint),
@@ -197,16 +198,6 @@ func pullHint(e *snapshot.PullError) string {
 	return ""
 }
 
-func archiveHint(e *snapshot.ArchiveError) string {
-	switch {
-	case errors.Is(e, syscall.EISDIR):
-		return "a directory is read as oci:" + e.Path
-	case errors.Is(e, syscall.ENOTDIR):
-		return "a file is read as oci-archive:" + e.Path + " or docker-archive:" + e.Path
-	}
-	return ""
-}
-
 func socketHint(e *snapshot.SocketError) string {
 	switch {
 	case e.Elsewhere != "":
@@ -260,9 +251,4 @@ func limitHint(e *layers.LimitError) string {
 		return "if the image is to be trusted, raise it by --max-bytes"
 	}
 	return ""
-}
-
-// archiveLimitHint is a row of the table of hints.
-func archiveLimitHint(err error) (string, bool) {
-	return limitHint(&layers.LimitError{Of: layers.LimitBytes}), errors.Is(err, snapshot.ErrLimit)
 }

@@ -52,6 +52,17 @@ func shownErrors() []error {
 		fmt.Errorf("reading %q: reading layer 1 of 1 (blob sha256:54bf..., diff ID sha256:9ae1...): %w", "oci-archive:app.tar",
 			&layers.ContentError{MediaType: "application/vnd.oci.image.layer.v1.tar", Found: "xz"}),
 		&snapshot.PullError{Image: "private.example.com/library/alpine:3.20", Err: fmt.Errorf("looking up the credentials of %q in %q: %w", "private.example.com", "/root/.docker/config.json", snapshot.ErrRegistryToken)},
+		&snapshot.ArchiveError{Path: "saved.tar", Err: &snapshot.OtherListError{
+			Other: snapshot.Source{Kind: snapshot.DockerArchive, Name: "saved.tar"}, List: "manifest.json",
+			Err: errors.New("reading manifest sha256:54bf...: it lists 0 layers, its config 2 diff IDs"),
+		}},
+		&snapshot.OtherListError{
+			Other: snapshot.Source{Kind: snapshot.DockerArchive, Name: "saved.tar"}, List: "manifest.json",
+			Err: &snapshot.ReferenceError{Path: "saved.tar", Elsewhere: []string{"docker.io/library/web:1"}},
+		},
+		&snapshot.ArchiveError{Path: "app.tar.lz4", Err: &snapshot.ForeignError{What: "lz4", Command: "lz4 -dc FILE"}},
+		&snapshot.ArchiveError{Path: "app.tar.xz", Err: &snapshot.ForeignError{What: "xz with a dictionary of more than 128 MiB", Command: "xz -dc FILE"}},
+		&snapshot.ArchiveError{Path: "old.tar", Err: snapshot.ErrOldDocker},
 		&snapshot.SpoolError{Dir: "/tmp", Err: syscall.ENOSPC},
 		&snapshot.AbsentError{Kind: snapshot.ContainerID, Name: "web", Namespace: "default", Embedded: "/var/lib/ctr-rootfs"},
 		&snapshot.AbsentError{Kind: snapshot.SnapshotKey, Name: "build-1", Namespace: "default", Snapshotter: "overlayfs", Snapshotters: []string{"native"}},

@@ -27,8 +27,13 @@ func openCollection(ctx context.Context, req Request, o Options) (collection, er
 	if req.Source.Kind == OCILayout {
 		return archive.Layout(req.Source.Name), nil
 	}
+	document := archive.OCIIndex
+	if req.Source.Kind == DockerArchive {
+		document = archive.DockerManifest
+	}
 	return archive.OpenTar(ctx, req.Source.Name, archive.Options{
-		Stdin: req.Stdin, SpoolDir: req.SpoolDir, MaxBytes: o.MaxBytes,
+		Document: document,
+		Stdin:    req.Stdin, SpoolDir: req.SpoolDir, MaxBytes: o.MaxBytes,
 		Watch: func(r io.Reader, total int64) io.Reader { return watchReading(r, o.Progress, total) },
 	})
 }
@@ -46,6 +51,12 @@ func chosen(ctx context.Context, c collection, src Source, want wanted, way laye
 	targets, names := archive.Referenced(index, src.Ref)
 	if len(targets) == 0 {
 		return nil, &ReferenceError{Path: src.Name, Ref: src.Ref, Have: names}
+	}
+	// One of several would be taken for all.
+	if tar, isTar := c.(*archive.Tar); isTar && src.Ref == "" {
+		if elsewhere := tar.Beyond(index); len(elsewhere) > 0 {
+			return nil, &ReferenceError{Path: src.Name, Have: names, Elsewhere: elsewhere}
+		}
 	}
 	image, err := choose(ctx, c, src.String(), targets, want)
 	if err != nil {
@@ -65,6 +76,34 @@ func chosen(ctx context.Context, c collection, src Source, want wanted, way laye
 		}
 	}
 	return image, nil
+}
+
+// chosenOrOther is chosen. Where the list that src means does not give the image, and
+// the archive's other one does, the error is an OtherListError.
+func chosenOrOther(ctx context.Context, c collection, src Source, want wanted, way layertype.Way) (*Image, error) {
+	image, err := chosen(ctx, c, src, want, way)
+	tar, isTar := c.(*archive.Tar)
+	if err == nil || ctx.Err() != nil || !isTar {
+		return image, err
+	}
+	other := tar.Other()
+	if other == nil {
+		return nil, err
+	}
+	elsewhere := src
+	elsewhere.Kind = OCIArchive
+	if src.Kind == OCIArchive {
+		elsewhere.Kind = DockerArchive
+	}
+	var reference *ReferenceError
+	var cut *CutError
+	fewer := errors.As(err, &reference) && len(reference.Elsewhere) > 0
+	if absent := !tar.Has() && !errors.As(err, &cut); !fewer && !absent {
+		if _, otherErr := chosen(ctx, other, elsewhere, want, way); otherErr != nil {
+			return nil, err
+		}
+	}
+	return nil, &OtherListError{Other: elsewhere, List: string(other.Document()), Err: err}
 }
 
 // imported copies an image out of an archive or layout into the store. No name
@@ -94,7 +133,7 @@ func (s *Store) importing(ctx context.Context, store content.Store, req Request,
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	image, err := chosen(ctx, c, req.Source, want, layertype.Unpacking)
+	image, err := chosenOrOther(ctx, c, req.Source, want, layertype.Unpacking)
 	if err != nil {
 		return nil, err
 	}

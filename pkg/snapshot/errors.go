@@ -125,14 +125,40 @@ func (e *ArchiveError) Unwrap() []error {
 // in Dir, or read from it: Err.
 type SpoolError = archive.SpoolError
 
+// CutError says that an archive has lost its end.
+type CutError = archive.CutError
+
+// ForeignError says that a file is packed in what is not read here, and which
+// command unpacks it.
+type ForeignError = archive.ForeignError
+
+// ErrOldDocker is an archive of a docker before 1.10.
+var ErrOldDocker = archive.ErrOldDocker
+
+// OtherListError says that what an archive's index.json or manifest.json does not
+// give, as Err says, List gives: the other one of the two, which Other reads.
+type OtherListError struct {
+	Other Source
+	List  string
+	Err   error
+}
+
+func (e *OtherListError) Error() string { return e.Err.Error() }
+
+func (e *OtherListError) Unwrap() error { return e.Err }
+
 // ReferenceError says that an archive holds no image named Ref, or several
-// that are, or where none was named. Have tells them apart.
+// that are, or where none was named. Have tells them apart. Where none was named,
+// Elsewhere are those that only the archive's other list of images has.
 type ReferenceError struct {
-	Path, Ref string
-	Have      []string
+	Path, Ref       string
+	Have, Elsewhere []string
 }
 
 func (e *ReferenceError) Error() string {
+	if len(e.Elsewhere) > 0 {
+		return fmt.Sprintf("choosing an image of %q: its other list of images has more: %s", e.Path, listed(e.Elsewhere))
+	}
 	if e.Ref == "" {
 		return fmt.Sprintf("choosing an image of %q: it holds %s", e.Path, listed(e.Have))
 	}

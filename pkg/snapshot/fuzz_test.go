@@ -163,6 +163,8 @@ func FuzzArchive(f *testing.F) {
 	f.Add("manifest.json", manifest, config, "other", byte(tar.TypeSymlink), uint(0))
 	f.Add("manifest.json", manifest, config, "./other", byte(tar.TypeLink), uint(700))
 	f.Add("index.json", seedIndex, seedConfig, "a layer", byte(tar.TypeReg), uint(0))
+	f.Add("both", manifest, config, "a layer", byte(tar.TypeReg), uint(0))
+	f.Add("repositories", "{}", config, "a layer", byte(tar.TypeReg), uint(0))
 	path := filepath.Join(f.TempDir(), "image.tar")
 	f.Fuzz(func(t *testing.T, name, index, config, layer string, kind byte, cut uint) {
 		of := digest.FromString(layer).String()
@@ -172,7 +174,11 @@ func FuzzArchive(f *testing.F) {
 			{"c.json", strings.ReplaceAll(config, configPlace, of), tar.TypeReg},
 			{"other", "a layer", tar.TypeReg}, {"l", layer, kind},
 		}
-		if name == ispec.ImageIndexFile {
+		if name == "both" {
+			members[0].name = "manifest.json"
+			members = append(members, archiveMember{ispec.ImageIndexFile, string(collect(seedIndex, "", seedManifest, config).root), tar.TypeReg})
+		}
+		if name == "both" || name == ispec.ImageIndexFile {
 			members = append(members, archiveMember{ispec.ImageLayoutFile, `{"imageLayoutVersion":"1.0.0"}`, tar.TypeReg})
 		}
 		for d, data := range image.documents {
@@ -182,18 +188,20 @@ func FuzzArchive(f *testing.F) {
 		if err := os.WriteFile(path, data[:len(data)-int(cut%uint(len(data)))], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		readArchive(t, path)
+		for _, kind := range []SourceKind{OCIArchive, DockerArchive} {
+			readArchive(t, Source{Kind: kind, Name: path})
+		}
 	})
 }
 
 // readArchive goes as far as an archive lets it.
-func readArchive(t *testing.T, path string) {
+func readArchive(t *testing.T, src Source) {
 	t.Helper()
 	want, err := platform("linux/amd64")
 	if err != nil {
 		t.Fatal(err)
 	}
-	req := Request{Source: Source{Kind: OCIArchive, Name: path}}
+	req := Request{Source: src}
 	c, err := openCollection(t.Context(), req, Options{})
 	if err != nil {
 		return
@@ -203,7 +211,7 @@ func readArchive(t *testing.T, path string) {
 			t.Error(err)
 		}
 	}()
-	image, err := chosen(t.Context(), c, req.Source, want, layertype.Merging)
+	image, err := chosenOrOther(t.Context(), c, req.Source, want, layertype.Merging)
 	if err != nil {
 		return
 	}

@@ -49,7 +49,7 @@ func OpenArchive(ctx context.Context, req Request, o Options) (*View, error) {
 	if err != nil {
 		return nil, asArchive(ctx, req.Source, err)
 	}
-	image, err := chosen(ctx, c, req.Source, want, layertype.Merging)
+	image, err := chosenOrOther(ctx, c, req.Source, want, layertype.Merging)
 	if err != nil {
 		return nil, asArchive(ctx, req.Source, errors.Join(err, c.Close()))
 	}
