@@ -27,6 +27,7 @@ func TestImports(t *testing.T) {
 
 		"pkg/snapshot/internal/archive":  {client, grpc, module + "/pkg/export", module + "/pkg/layers", module + "/pkg/ocispec"},
 		"internal/layertype":             {containerd, grpc, module},
+		"internal/erofs":                 {containerd, grpc, module},
 		"internal/inflate":               {containerd, grpc, module},
 		"internal/hostfile":              {containerd, grpc, module},
 		"internal/spoolfile":             {containerd, grpc, module},
