@@ -50,6 +50,7 @@ func hintTable() []func(error) (string, bool) {
 		archiveLimitHint,
 		hintOf(layerTypeHint),
 		always[*snapshot.LayerContentError]("the image has to be built again, with tars as its layers"),
+		hintOf(filesystemHint),
 		hintOf(contentHint),
 		hintOf(unpackHint),
 		hintOf(otherListHint),

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/layers"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
 
@@ -16,6 +17,14 @@ func layerTypeHint(e *snapshot.LayerTypeError) string {
 		return "decrypt it first, or use --via view where containerd has unpacked it"
 	case e.ByMerging():
 		return "use --via layers"
+	}
+	return "use --via view where containerd has unpacked it"
+}
+
+// filesystemHint is for what the kernel reads, which a view leaves it to.
+func filesystemHint(e *layers.FilesystemError) string {
+	if e.Compressed {
+		return "convert the image again without --erofs-compressors, or use --via view where containerd has unpacked it"
 	}
 	return "use --via view where containerd has unpacked it"
 }
@@ -38,7 +47,7 @@ func unpackHint(e *snapshot.UnpackError) string {
 	case errors.As(e.Err, &field), errors.As(e.Err, &date):
 		return "containerd needs the whole config for this: use --via layers"
 	case e.Snapshotter == "erofs":
-		return "a layer may have what mkfs.erofs cannot hold: use another --snapshotter"
+		return "a layer may have what mkfs.erofs cannot hold: use another --snapshotter, or --via layers"
 	case errors.Is(e, snapshot.ErrLayerUnread):
 		return ""
 	case errors.Is(e, snapshot.ErrOnOverlay):

@@ -51,6 +51,10 @@ func shownErrors() []error {
 		&snapshot.ArchiveError{Path: "app.tar", Err: layerType("application/vnd.oci.image.layer.v1.tar+gzip+encrypted", 2, 3)},
 		fmt.Errorf("reading %q: reading layer 1 of 1 (blob sha256:54bf..., diff ID sha256:9ae1...): %w", "oci-archive:app.tar",
 			&layers.ContentError{MediaType: "application/vnd.oci.image.layer.v1.tar", Found: "xz"}),
+		fmt.Errorf("reading %q: reading layer 1 of 1 (blob sha256:54bf..., diff ID sha256:54bf...): reading it as its media type \"application/vnd.erofs.layer.v1\" says: %w", "app:1",
+			&layers.FilesystemError{What: "compressed files (lz4)", Compressed: true}),
+		fmt.Errorf("reading %q: reading layer 1 of 1 (blob sha256:54bf..., diff ID sha256:54bf...): reading it as its media type \"application/vnd.erofs.layer.v1\" says: %w", "app:1",
+			&layers.FilesystemError{What: "data on other devices"}),
 		&snapshot.PullError{Image: "private.example.com/library/alpine:3.20", Err: fmt.Errorf("looking up the credentials of %q in %q: %w", "private.example.com", "/root/.docker/config.json", snapshot.ErrRegistryToken)},
 		&snapshot.ArchiveError{Path: "saved.tar", Err: &snapshot.OtherListError{
 			Other: snapshot.Source{Kind: snapshot.DockerArchive, Name: "saved.tar"}, List: "manifest.json",

@@ -18,8 +18,11 @@ import (
 // Format is what a layer's blob holds, once it is decompressed.
 type Format string
 
-// Tar is the only format that is read; the zero value stands for all others.
-const Tar Format = "tar"
+// The formats that are read. The zero value stands for all others.
+const (
+	Tar   Format = "tar"
+	EROFS Format = "EROFS"
+)
 
 // formats is the table, which formatsOf completes: a layer whose media type is not in it is not read.
 // A type's compression is not in it: see inflate.NewReader. Types that only add
@@ -40,6 +43,9 @@ var formats = map[string]Format{
 	"application/vnd.docker.image.rootfs.foreign.diff.tar":      Tar,
 	"application/vnd.docker.image.rootfs.foreign.diff.tar.gzip": Tar,
 	"application/vnd.docker.image.rootfs.foreign.diff.tar.zstd": Tar,
+	// containerd, docs/snapshotters/erofs.md: a filesystem instead of a tar.
+	"application/vnd.erofs.layer.v1":      EROFS,
+	"application/vnd.erofs.layer.v1+zstd": EROFS,
 }
 
 // FormatOf gives the format of a media type's layers; the zero value says that
@@ -57,7 +63,7 @@ const (
 
 // formatsOf says what each way can read.
 var formatsOf = map[Way][]Format{
-	Merging:   {Tar},
+	Merging:   {Tar, EROFS},
 	Unpacking: {Tar},
 }
 

@@ -23,6 +23,10 @@ func TestFormatOf(t *testing.T) {
 		docker + "diff.tar.zstd":                  Tar,
 		docker + "foreign.diff.tar":               Tar,
 		docker + "foreign.diff.tar.gzip":          Tar,
+		"application/vnd.erofs.layer.v1":          EROFS,
+		"application/vnd.erofs.layer.v1+zstd":     EROFS,
+		"application/vnd.erofs.layer.v1+gzip":     "",
+		"application/vnd.erofs.layer":             "",
 		"":                                        "",
 		" ":                                       "",
 		oci + "v1.tar ":                           "",
@@ -102,6 +106,19 @@ func TestCheck(t *testing.T) {
 				t.Errorf("%v: %v (encrypted: %v), want %v", c.layers, told, told.Encrypted(), &want)
 			}
 		}
+	}
+}
+
+// TestErofsIsMerged: containerd's own differ, which unpacks in the embedded
+// store, knows no filesystems.
+func TestErofsIsMerged(t *testing.T) {
+	layers := []ispec.Descriptor{{MediaType: ispec.MediaTypeImageLayer}, {MediaType: "application/vnd.erofs.layer.v1+zstd"}}
+	if err := Check(layers, Merging); err != nil {
+		t.Errorf("merging: %v", err)
+	}
+	var told *Error
+	if err := Check(layers, Unpacking); !errors.As(err, &told) || !told.ByMerging() || told.Number != 2 {
+		t.Errorf("unpacking: %v, want an *Error about layer 2 that merging reads", err)
 	}
 }
 

@@ -33,6 +33,7 @@ func indexAll(ctx context.Context, layers []Layer, workers int, q *quota, sp *sp
 	queue := make(chan int, len(layers))
 	for rank, i := range bySize(layers) {
 		indexes[i] = newIndex(uint32(i), q)
+		indexes[i].format = layertype.FormatOf(layers[i].Descriptor.MediaType)
 		indexes[i].inPlace = layers[i].InPlace && rank < maxInPlace
 		queue <- i
 	}
@@ -83,8 +84,8 @@ func readLayer(ctx context.Context, l Layer, x *index, sp *spool) error {
 	return blob.Close()
 }
 
-// readBlob indexes and verifies a blob. It spools the tar where x cannot read
-// bodies in the blob.
+// readBlob indexes and verifies a blob. It spools the content where x cannot
+// read bodies in the blob.
 func readBlob(ctx context.Context, l Layer, blob Blob, x *index, sp *spool) error {
 	if blob.Size() != l.Descriptor.Size {
 		return fmt.Errorf("%w: the blob has %d bytes, its descriptor says %d", ErrMismatch, blob.Size(), l.Descriptor.Size)
@@ -107,7 +108,10 @@ func readBlob(ctx context.Context, l Layer, blob Blob, x *index, sp *spool) erro
 		x.inPlace, x.source = false, tar
 		s.sinks = append(s.sinks, countingWriter{tar, &x.quota.spooled})
 	}
-	err = check.Explain(l.Descriptor.MediaType, readStream(ctx, s, stream, x))
+	err = readStream(ctx, s, stream, x)
+	if x.format == layertype.Tar {
+		err = check.Explain(l.Descriptor.MediaType, err)
+	}
 	x.size = s.total
 	if !s.ended {
 		return err // cancelled, over a limit or out of room: digests say nothing
@@ -120,14 +124,22 @@ func readBlob(ctx context.Context, l Layer, blob Blob, x *index, sp *spool) erro
 			return because(mismatch, err)
 		}
 	}
+	if err == nil && x.format == layertype.EROFS {
+		if err = indexErofs(ctx, x); err != nil {
+			return fmt.Errorf("reading it as its media type %q says: %w", l.Descriptor.MediaType, err)
+		}
+	}
 	return err
 }
 
-// readStream indexes a layer's tar. When it returns, nothing reads the blob.
-func readStream(ctx context.Context, s *tarStream, stream *blobStream, x *index) error {
+// readStream reads a layer and indexes what is a tar. When it returns, nothing
+// reads the blob.
+func readStream(ctx context.Context, s *tarStream, stream *blobStream, x *index) (err error) {
 	s.from = startInflater(ctx, stream)
 	defer s.from.close()
-	err := indexTar(ctx, s, x)
+	if x.format == layertype.Tar {
+		err = indexTar(ctx, s, x)
+	}
 	if limit := (*LimitError)(nil); errors.As(err, &limit) {
 		return err // there may be no end
 	}

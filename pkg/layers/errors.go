@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/ctr-rootfs/ctr-rootfs/internal/erofs"
 	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
 )
 
@@ -15,6 +16,10 @@ type MediaTypeError = layertype.Error
 
 // ContentError says that a layer's content is not what its media type says.
 type ContentError = layertype.ContentError
+
+// FilesystemError says what of a layer that is an EROFS filesystem is not read,
+// such as that it is compressed.
+type FilesystemError = erofs.UnsupportedError
 
 // Limit says what an image may have too much of.
 type Limit string

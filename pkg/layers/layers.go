@@ -4,6 +4,8 @@
 // Layers are inflated side by side into one spool file, while their headers are
 // indexed and their digests verified. The merge then works on the index alone,
 // and bodies are read from the spool, or from an uncompressed blob where it lies.
+// A layer may be an EROFS filesystem instead of a tar: it is read here, not by
+// the kernel.
 // The result is what containerd's overlayfs snapshotter shows of the same
 // layers; the doc comment of Open says where it is more.
 //
@@ -70,7 +72,8 @@ type Layer struct {
 	// from the blob itself: some builders say it wrong, and most readers do not
 	// mind.
 	Descriptor ispec.Descriptor
-	// DiffID is the digest of the uncompressed tar, from the image's config.
+	// DiffID is the digest of the uncompressed tar or filesystem, from the image's
+	// config.
 	DiffID digest.Digest
 	// Open gives the blob. This package closes it, at the end of Open or, where
 	// it is read in place, when the Tree is closed.
@@ -91,10 +94,11 @@ type Blob = interface {
 
 // Report counts what Open read, and what it left out.
 type Report struct {
-	// Headers is the number of tar entries of all layers.
+	// Headers is the number of tar entries, and of names in filesystems, of all
+	// layers.
 	Headers int64 `json:"headers"`
-	// Inflated is the bytes of all layers' tars, Spooled those of them that
-	// were written to the spool.
+	// Inflated is the bytes of all layers' tars and filesystems, Spooled those of
+	// them that were written to the spool.
 	Inflated int64 `json:"inflated"`
 	Spooled  int64 `json:"spooled"`
 	// Xattrs is the number of extended attributes that were left out: because no
@@ -109,9 +113,10 @@ type Report struct {
 // layer.md. No layer at all is an empty root. The Tree can be read until its
 // Close, which gives the spool back.
 //
-// A layer whose media type is not one of image-spec's or docker's for tars is a
-// *MediaTypeError, before any is opened, and one whose content is no tar a
-// *ContentError. Nothing but zeros, or nothing at all, is an empty layer.
+// A layer whose media type is not one of image-spec's or docker's for tars, or
+// containerd's for EROFS filesystems, is a *MediaTypeError, before any is opened.
+// One that is to be a tar and is none is a *ContentError. Nothing but zeros, or
+// nothing at all, is an empty layer.
 //
 // A blob whose digest, size or diff ID is wrong, that is cut off or goes on
 // after its compressed stream, is an error that names the layer, its digest and
@@ -141,6 +146,12 @@ type Report struct {
 // It reads what that refuses: hard links to lower layers and to later entries, a
 // whiteout beside a new entry of its name (which hides only what is below), GNU
 // sparse and contiguous files, paths over 4,096 bytes, up to 8 KiB.
+//
+// A filesystem is what the tar was that mkfs.erofs made it of, as far as it tells:
+// 0:0 character devices are whiteouts there, and "trusted.overlay." and
+// "user.overlay." xattrs are overlayfs's own, by which a directory is opaque. One
+// that is compressed, or has marks or features beyond these, is a
+// *FilesystemError.
 func Open(ctx context.Context, layers []Layer, o Options) (*Tree, error) {
 	if err := checkTypes(layers); err != nil {
 		return nil, err
@@ -152,7 +163,7 @@ func Open(ctx context.Context, layers []Layer, o Options) (*Tree, error) {
 		t.implied = time.Unix(0, 0)
 	}
 	for _, x := range indexes {
-		t.sources = append(t.sources, source{x.source, x.size})
+		t.sources = append(t.sources, source{x.source, x.size, x.image})
 		if x.blob != nil {
 			t.closers = append(t.closers, x.blob)
 		}
