@@ -2,16 +2,12 @@ package integration_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
-
-	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
 )
@@ -46,60 +42,6 @@ func fileEntry(name string, body []byte) imagetest.Entry {
 	e := imagetest.File(name, 0o644, "")
 	e.Body = body
 	return e
-}
-
-// dockerSaved is what `docker save` writes of two images: until version 24
-// (legacy) a folder a layer, where a layer that is there already is a symlink
-// to it, and later a layout that also has a manifest.json.
-func dockerSaved(t *testing.T, legacy bool) []byte {
-	t.Helper()
-	shared := imagetest.Layer{imagetest.File("shared", 0o644, "")}
-	first := imagetest.Image{Layers: []imagetest.Layer{shared}}
-	second := imagetest.Image{Layers: []imagetest.Layer{shared, {imagetest.File("second", 0o644, "")}}}
-	if !legacy {
-		data := archiveOf(t, map[string]imagetest.Image{
-			"docker.io/library/first:1": compressedAs(first, imagetest.Plain), "docker.io/library/second:1": compressedAs(second, imagetest.Plain),
-		})
-		end := len(data) - 1024
-		manifest := imagetest.Layer{fileEntry("manifest.json", []byte(`[{"Config":"none","RepoTags":["first:1"],"Layers":["none"]}]`))}
-		return append(data[:end:end], manifest.Tar()...)
-	}
-	type saved struct {
-		Config   string
-		RepoTags []string
-		Layers   []string
-	}
-	var entries imagetest.Layer
-	var manifest []saved
-	for name, image := range map[string]imagetest.Image{"first:1": first, "second:1": second} {
-		content, err := imagetest.Build("", compressedAs(image, imagetest.Plain))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var m ispec.Manifest
-		if err := json.Unmarshal(content.Blobs[content.Index.Manifests[0].Digest], &m); err != nil {
-			t.Fatal(err)
-		}
-		folder := strings.TrimSuffix(name, ":1")
-		s := saved{Config: folder + ".json", RepoTags: []string{name}}
-		entries = append(entries, fileEntry(s.Config, content.Blobs[m.Config.Digest]))
-		for i, l := range m.Layers {
-			layer := folder + strings.Repeat("x", i) + "/layer.tar"
-			s.Layers = append(s.Layers, layer)
-			if i == 0 {
-				entries = append(entries, imagetest.Symlink(layer, "../shared/layer.tar"))
-			} else {
-				entries = append(entries, fileEntry(layer, content.Blobs[l.Digest]))
-			}
-		}
-		manifest = append(manifest, s)
-	}
-	text, err := json.Marshal(manifest)
-	if err != nil {
-		t.Fatal(err)
-	}
-	entries = append(entries, fileEntry("shared/layer.tar", shared.Tar()), fileEntry("manifest.json", text))
-	return entries.Tar()
 }
 
 // archiveChoice is an archive of several images, one of them named or none.
@@ -160,22 +102,6 @@ func TestArchiveReference(t *testing.T) {
 	}
 }
 
-// TestSavedByDocker chooses one of two images that share a layer.
-func TestSavedByDocker(t *testing.T) {
-	needsRoot(t)
-	first, second := "docker.io/library/first:1", "docker.io/library/second:1"
-	for _, legacy := range []bool{true, false} {
-		at := "docker-archive:" + writeFile(t, "saved.tar", dockerSaved(t, legacy))
-		for _, c := range []archiveChoice{
-			{at + ":first:1", []string{"shared"}, nil},
-			{at + ":" + second, []string{"second", "shared"}, nil},
-			{at, nil, []string{first, second}},
-		} {
-			c.check(t)
-		}
-	}
-}
-
 // TestArchiveOfUnnamed has two images that no name tells apart: they go by
 // their digests.
 func TestArchiveOfUnnamed(t *testing.T) {
@@ -206,7 +132,7 @@ func TestArchiveOfUnnamed(t *testing.T) {
 	onlyFile(t, ctrRootfs(t, append(args, "oci:"+dir+":"+second)...).stdout, "second")
 }
 
-// TestCompressedArchive reads archives with gzip and zstd around them, from a
+// TestCompressedArchive reads archives with gzip, zstd, xz and bzip2 around them, from a
 // file and from a pipe, on a machine that has no such program; and cut off
 // anywhere they are told from whole ones.
 func TestCompressedArchive(t *testing.T) {
@@ -217,6 +143,8 @@ func TestCompressedArchive(t *testing.T) {
 		"plain": plain,
 		"gzip":  []byte(command(t, plain, "gzip", "-c")),
 		"zstd":  []byte(command(t, plain, "zstd", "-c", "-q")),
+		"xz":    []byte(command(t, plain, "xz", "-c", "--block-size=1MiB")),
+		"bzip2": []byte(command(t, plain, "bzip2", "-c")),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -289,6 +217,7 @@ func TestWrongKindOfArchive(t *testing.T) {
 	for source, want := range map[string]string{
 		"oci:" + archive:             "oci-archive:" + archive,
 		"oci-archive:" + t.TempDir(): "oci:",
+		"docker-archive:" + archive:  "it has no manifest.json: its index.json is read as oci-archive:" + archive,
 	} {
 		o := invocation{args: []string{"export", "--store", filepath.Join(t.TempDir(), "store"), source}}.run(t)
 		if o.status != statusFailed {

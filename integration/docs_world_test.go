@@ -77,6 +77,7 @@ func busyboxImage(t *testing.T, name string) imagetest.Image {
 		imagetest.Dir("root", 0o700), imagetest.Dir("sbin", 0o755), imagetest.Dir("sys", 0o755), imagetest.Dir("tmp", 0o1777),
 		imagetest.Dir("usr", 0o755), imagetest.Dir("usr/share", 0o755), imagetest.Dir("usr/share/doc", 0o755),
 		imagetest.File("usr/share/doc/README", 0o644, "about it\n"),
+		imagetest.Dir("run", 0o755), imagetest.Dir("run/lock", 0o1777), imagetest.Dir("var", 0o755), imagetest.Symlink("var/run", "../run"),
 	}
 	for _, applet := range []string{"sh", "ls", "cat", "echo", "id", "sleep", "hostname"} {
 		layer = append(layer, imagetest.Symlink("bin/"+applet, "/bin/busybox"))

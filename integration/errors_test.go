@@ -151,7 +151,7 @@ func TestRefusedImages(t *testing.T) {
 			badInput{args: []string{
 				"export", "--store", filepath.Join(t.TempDir(), "store"), "--via", "view", "-o", filepath.Join(folder, "out.tar"),
 				"oci-archive:" + writeArchive(t, "", refused.Image),
-			}, status: statusFailed, wants: []string{"image.tar"}}.check(t, folder)
+			}, status: statusFailed, wants: []string{"image.tar", "use --via layers"}}.check(t, folder)
 		})
 	}
 }

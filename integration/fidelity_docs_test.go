@@ -11,7 +11,7 @@ import (
 // TestDocsNameTests finds every test that the pages name which promise something.
 func TestDocsNameTests(t *testing.T) {
 	var doc []byte
-	for _, page := range []string{"../docs/fidelity.md", "../docs/reliability.md"} {
+	for _, page := range []string{"../docs/fidelity.md", "../docs/reliability.md", "../docs/via.md"} {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
@@ -19,7 +19,7 @@ func TestDocsNameTests(t *testing.T) {
 		doc = append(doc, text...)
 	}
 	var sources []byte
-	for _, pattern := range []string{"*_test.go", "../pkg/*/*_test.go", "../pkg/*/internal/*/*_test.go"} {
+	for _, pattern := range []string{"*_test.go", "../pkg/*/*_test.go", "../pkg/*/internal/*/*_test.go", "../internal/*/*_test.go"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

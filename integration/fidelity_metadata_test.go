@@ -35,9 +35,9 @@ type countedMetadata struct {
 		SHA256 string
 	}
 	LeftOut []struct {
-		Path  string
-		Count int64
-		Why   string
+		Path, Config string
+		Count        int64
+		Why          string
 	}
 }
 

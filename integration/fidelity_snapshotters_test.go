@@ -72,7 +72,7 @@ func erofsRefuses(t *testing.T, d *daemon.Daemon) {
 	o := invocation{args: []string{"export", "--address", d.Address, "--snapshotter", "erofs", "--profile", "none", "example.com/torture:1"}}.run(t)
 	lines := strings.Split(strings.TrimSpace(o.stderr), "\n")
 	said := lines[len(lines)-1]
-	if o.status != statusFailed || !strings.Contains(said, "erofs apply failed") || !strings.HasSuffix(said, "use another --snapshotter") {
+	if o.status != statusFailed || !strings.Contains(said, "erofs apply failed") || !strings.HasSuffix(said, "use another --snapshotter, or --via layers") {
 		t.Errorf("exit status %d:\n%s", o.status, o.stderr)
 	}
 }

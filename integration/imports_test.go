@@ -26,6 +26,8 @@ func TestImports(t *testing.T) {
 		"pkg/layers":     {containerd, grpc, module + "/pkg/snapshot", module + "/pkg/ocispec"},
 
 		"pkg/snapshot/internal/archive":  {client, grpc, module + "/pkg/export", module + "/pkg/layers", module + "/pkg/ocispec"},
+		"internal/layertype":             {containerd, grpc, module},
+		"internal/erofs":                 {containerd, grpc, module},
 		"internal/inflate":               {containerd, grpc, module},
 		"internal/hostfile":              {containerd, grpc, module},
 		"internal/spoolfile":             {containerd, grpc, module},

@@ -17,8 +17,8 @@ import (
 
 // stageLine is a line of --progress json.
 type stageLine struct {
-	Stage, Unit, Message string
-	Done, Total          int64
+	Stage, Unit, Message, Level string
+	Done, Total                 int64
 }
 
 // stagesOf reads the lines of --progress json: the stages in their order, each

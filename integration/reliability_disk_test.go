@@ -1,6 +1,7 @@
 package integration_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -143,4 +144,53 @@ func deepDirs(n int) imagetest.Layer {
 		path += "/d"
 	}
 	return append(layer, imagetest.File(path, 0o644, "at the bottom"))
+}
+
+// TestStoreOnOverlay has the embedded store on an overlay, as in a container:
+// what overlayfs lets nobody else make is an error that says so, and all else is
+// right.
+func TestStoreOnOverlay(t *testing.T) {
+	needsRoot(t)
+	disk := smallDisk(t)
+	mount := filepath.Join(t.TempDir(), "overlay")
+	for _, dir := range []string{mount, filepath.Join(disk, "upper"), filepath.Join(disk, "work")} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := unix.Mount("overlay", mount, "overlay", 0, "lowerdir="+t.TempDir()+",upperdir="+disk+"/upper,workdir="+disk+"/work"); err != nil {
+		t.Fatalf("mounting an overlay: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(mount, 0); err != nil {
+			t.Errorf("unmounting %q: %v", mount, err)
+		}
+	})
+	below := imagetest.Layer{imagetest.Dir("d", 0o755), imagetest.File("d/f", 0o644, "1"), imagetest.File("d/g", 0o644, "2")}
+	for name, c := range map[string]struct {
+		above       imagetest.Layer
+		must, mayBe bool // an error; an error where the kernel is older than 6.7
+	}{
+		"nothing is deleted": {imagetest.Layer{imagetest.File("d/f", 0o600, "3")}, false, false},
+		"a file is deleted":  {imagetest.Layer{imagetest.Whiteout("d", "f")}, true, true},
+		"all is deleted":     {imagetest.Layer{imagetest.Opaque("d"), imagetest.File("d/h", 0o644, "4")}, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			source := "oci-archive:" + writeArchive(t, "", imagetest.Image{Layers: []imagetest.Layer{below, c.above}})
+			export := func(via string) invocation {
+				return invocation{args: []string{"export", "--reproducible", "--store", filepath.Join(mount, name), "--via", via, source}}
+			}
+			want, got := export("layers").succeed(t), export("view").run(t)
+			switch {
+			case got.status == 0 && !c.must:
+				if !bytes.Equal(got.stdout, want.stdout) {
+					t.Errorf("a view has\n%swant\n%s", readTar(t, got.stdout), readTar(t, want.stdout))
+				}
+			case got.status == statusFailed && c.mayBe:
+				checkError(t, got.stderr, "the store lies on an overlay", "use --via layers, or --store DIR on another filesystem")
+			default:
+				t.Errorf("exit status %d and %d bytes\n%s", got.status, len(got.stdout), got.stderr)
+			}
+		})
+	}
 }

@@ -47,7 +47,7 @@ type start struct {
 func starts(t *testing.T) map[string]start {
 	t.Helper()
 	all := userStarts(t)
-	for _, more := range []map[string]start{rootStarts(t), flagStarts(t), distributionStarts(t)} {
+	for _, more := range []map[string]start{rootStarts(t), flagStarts(t), distributionStarts(t), oddStarts(t)} {
 		maps.Copy(all, more)
 	}
 	return all

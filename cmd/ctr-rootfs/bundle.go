@@ -41,7 +41,7 @@ func newBundle(s streams, store *storeFlags) *cobra.Command {
 }
 
 // bundleTree arranges the image's tree as a bundle: config.json, and rootfs/
-// with the mount points that config.json names.
+// with the mount points and the working directory that config.json names.
 func bundleTree(ctx context.Context, o *opened, config *configFlags, path string) (export.Tree, error) {
 	document, spec, err := config.document(ctx, o)
 	if err != nil {
@@ -50,6 +50,9 @@ func bundleTree(ctx context.Context, o *opened, config *configFlags, path string
 	var made []export.Made
 	for _, point := range ocispec.MountPoints(spec) {
 		made = append(made, mountPoint(point, o))
+	}
+	if cwd := ocispec.WorkingDir(spec); cwd != "" {
+		made = append(made, export.Made{Path: cwd, For: forCwd, Type: export.Directory, Mode: 0o755, MTime: o.latest, IfMissing: true})
 	}
 	return export.Bundle(export.Insert(o.tree, made), document, path, o.latest)
 }

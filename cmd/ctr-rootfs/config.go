@@ -5,8 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"path"
+	"slices"
 
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 	rspec "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
@@ -24,16 +28,90 @@ func (f *configFlags) document(ctx context.Context, o *opened) ([]byte, *rspec.S
 	if !o.view.Image.Known() {
 		return nil, nil, &imageError{source: o.source, container: o.view.Container != nil}
 	}
-	accounts, err := f.accounts(ctx, o)
+	img, err := f.image(ctx, o)
 	if err != nil {
 		return nil, nil, err
 	}
-	spec, err := ocispec.New(o.view.Image.Config, accounts, f.options)
+	accounts, err := f.accounts(ctx, o, img)
+	if err != nil {
+		return nil, nil, err
+	}
+	spec, err := ocispec.New(img, accounts, f.options)
 	if err != nil {
 		return nil, nil, fmt.Errorf("making config.json for %q: %w", o.source, err)
 	}
 	text, err := ocispec.Marshal(spec)
 	return text, spec, err
+}
+
+// image gives the image's config without what cannot be in config.json, and
+// notes in o what it left out.
+func (f *configFlags) image(ctx context.Context, o *opened) (ispec.Image, error) {
+	if err := f.unread(o.view.Image.Unread); err != nil {
+		return ispec.Image{}, fmt.Errorf("making config.json for %q: %w", o.source, err)
+	}
+	img, dropped := ocispec.Clean(o.view.Image.Config, f.options)
+	for _, m := range f.options.Mounts {
+		delete(img.Config.Volumes, path.Clean(m.Destination)) // whose place the mount takes
+	}
+	unfit, err := unseedable(ctx, o.tree.accounts, img.Config.Volumes)
+	if err != nil {
+		return img, orPlace(fmt.Errorf("making config.json for %q: %w", o.source, err))
+	}
+	for _, d := range unfit {
+		delete(img.Config.Volumes, d.Value)
+	}
+	o.dropped, o.volumes = slices.Concat(dropped, unfit), img.Config.Volumes
+	return img, nil
+}
+
+// unread gives the error of a field that could not be read and is needed: config.json
+// is made of it, and no flag replaces it. Of several fields it is the first by name.
+func (f *configFlags) unread(fields map[string]error) error {
+	given := map[string]bool{
+		"history": true, "config.ArgsEscaped": true, // of which config.json has nothing
+		"config.Entrypoint": len(f.options.Args) > 0, "config.Cmd": len(f.options.Args) > 0,
+		"config.User": f.options.User != "", "config.WorkingDir": f.options.Cwd != "",
+		"config.Volumes": f.options.Volumes == ocispec.VolumesNone,
+	}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if !given[name] {
+			return &fieldError{name: name, err: fields[name]}
+		}
+	}
+	return nil
+}
+
+// fieldError says why a field of the image's config, which is needed, cannot be
+// read.
+type fieldError struct {
+	name string
+	err  error
+	// times says that --reproducible needs it, not config.json.
+	times bool
+}
+
+func (e *fieldError) Error() string {
+	return fmt.Sprintf("reading %s of the image's config: %v", e.name, e.err)
+}
+
+func (e *fieldError) Unwrap() error { return e.err }
+
+func fieldHint(e *fieldError) string {
+	if e.times {
+		return "set SOURCE_DATE_EPOCH"
+	}
+	switch e.name {
+	case "config.Entrypoint", "config.Cmd":
+		return "give the command behind --, as in: -- /bin/sh"
+	case "config.User":
+		return "say who with --user"
+	case "config.WorkingDir":
+		return "choose another with --cwd DIR"
+	case "config.Volumes":
+		return "leave the volumes out with --volumes none"
+	}
+	return "use --config FILE"
 }
 
 // imageError says that there is no image from whose config to make config.json.
@@ -46,10 +124,17 @@ func (e *imageError) Error() string {
 	return fmt.Sprintf("making config.json for %q: the image that it was made from is not known", e.source)
 }
 
+func imageHint(e *imageError) string {
+	if e.container {
+		return "use --spec container, or --config FILE"
+	}
+	return "use --config FILE"
+}
+
 // accounts reads the root's own passwd and group, where the image's user has
 // to be looked up in them at all.
-func (f *configFlags) accounts(ctx context.Context, o *opened) (a ocispec.Accounts, err error) {
-	if !ocispec.NeedsAccounts(o.view.Image.Config, f.options) {
+func (f *configFlags) accounts(ctx context.Context, o *opened, img ispec.Image) (a ocispec.Accounts, err error) {
+	if !ocispec.NeedsAccounts(img, f.options) {
 		return a, nil
 	}
 	if a.Passwd, err = readAccounts(ctx, o, "etc/passwd"); err != nil {
@@ -65,12 +150,17 @@ func readAccounts(ctx context.Context, o *opened, name string) ([]byte, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	// A --replace that cannot be is no fault of this file's.
+	return data, orPlace(err)
+}
+
+// orPlace gives the error of a --replace that cannot be where err holds one: what
+// was looked up has nothing to do with it.
+func orPlace(err error) error {
 	var place *export.PlaceError
 	if errors.As(err, &place) {
-		return nil, place
+		return place
 	}
-	return data, err
+	return err
 }
 
 // mountPoint is the place of a mount: a directory, but a file where a file of
@@ -80,6 +170,9 @@ func mountPoint(p ocispec.MountPoint, o *opened) export.Made {
 		Path: p.Path, For: forMount, Type: export.Directory, Mode: 0o755, MTime: o.latest,
 		IfMissing: true, NoSymlink: p.NoSymlink,
 	}
+	if _, is := o.volumes["/"+p.Path]; is {
+		made.For = forVolume
+	}
 	if p.Source == "" {
 		return made
 	}
@@ -87,4 +180,58 @@ func mountPoint(p ocispec.MountPoint, o *opened) export.Made {
 		made.Type, made.Mode = export.Regular, 0o644
 	}
 	return made
+}
+
+// places finds the volumes in tree: those that exist there, by their paths without
+// symlinks, and in dropped those whose place takes no mount.
+func places(ctx context.Context, tree export.Tree, volumes map[string]struct{}) (at map[string][]string, dropped []ocispec.Dropped, err error) {
+	at = make(map[string][]string)
+	for _, volume := range slices.Sorted(maps.Keys(volumes)) {
+		place, _, err := export.Resolve(ctx, tree, volume)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, fmt.Errorf("finding volume %q: %w", volume, err)
+		}
+		if why := ocispec.Unmountable(path.Join("/", place)); why != "" {
+			dropped = append(dropped, ocispec.Dropped{Field: "Volumes", Value: volume, Why: why})
+		} else if err == nil {
+			at[place] = append(at[place], volume)
+		}
+	}
+	return at, dropped, nil
+}
+
+// unseedable finds the volumes with which runc does not start: it copies what the
+// image has there into a tmpfs, and fails on a FIFO and on a device. tree is the
+// whole image's, without the filters of bundle, so that spec gives the same.
+func unseedable(ctx context.Context, tree export.Tree, volumes map[string]struct{}) ([]ocispec.Dropped, error) {
+	places, dropped, err := places(ctx, tree, volumes)
+	if err != nil || len(places) == 0 {
+		return dropped, err
+	}
+	above := make(map[string]bool)
+	for place := range places {
+		for dir := place; dir != "."; dir = path.Dir(dir) {
+			above[dir] = true
+		}
+	}
+	err = tree.Walk(ctx, func(e *export.Entry) error {
+		inside, copied := false, e.Type == export.Directory || e.Type == export.Regular || e.Type == export.Symlink || e.Type == export.Socket
+		for dir := e.Path; dir != "."; dir = path.Dir(dir) {
+			held, is := places[dir]
+			inside = inside || is
+			if copied {
+				continue
+			}
+			for _, volume := range held {
+				why := fmt.Sprintf("it stays in the root, since runc cannot copy the %s %q into a tmpfs", e.Type, e.Path)
+				dropped = append(dropped, ocispec.Dropped{Field: "Volumes", Value: volume, Why: why})
+			}
+			delete(places, dir)
+		}
+		if e.Type == export.Directory && !inside && !above[e.Path] {
+			return fs.SkipDir
+		}
+		return nil
+	})
+	return dropped, err
 }

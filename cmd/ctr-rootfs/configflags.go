@@ -43,6 +43,7 @@ func newConfigFlags(all *pflag.FlagSet) *configFlags {
 	flags.BoolVar(&o.TTY, "tty", false, "give the process a terminal")
 	flags.BoolVar(&o.ReadOnly, "read-only", false, "mount the root filesystem read-only")
 	flags.BoolVar(&f.rootless, "rootless", false, "a bundle that this user can start without privilege")
+	flags.StringVar((*string)(&o.Volumes), "volumes", string(ocispec.VolumesTmpfs), "the image's volumes: tmpfs (one each, with what the image has there) or none (a part of rootfs/)")
 	flags.StringArrayVar(&f.mounts, "mount", nil, "add a `MOUNT`, as in type=bind,source=/a,target=/b")
 	flags.StringArrayVar(&o.CapAdd, "cap-add", nil, "add a `CAPABILITY`, or ALL")
 	flags.StringArrayVar(&o.CapDrop, "cap-drop", nil, "drop a `CAPABILITY`, or ALL")

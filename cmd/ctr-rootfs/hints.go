@@ -50,8 +50,12 @@ func hintTable() []func(error) (string, bool) {
 		always[*layers.SpoolError]("choose a folder with room by --spool DIR"),
 		hintOf(limitHint),
 		archiveLimitHint,
+		hintOf(layerTypeHint),
+		always[*snapshot.LayerContentError]("the image has to be built again, with tars as its layers"),
+		hintOf(filesystemHint),
 		hintOf(contentHint),
 		hintOf(unpackHint),
+		hintOf(otherListHint),
 		always[*snapshot.ReferenceError]("name one of them behind the path, as PATH:NAME"),
 		always[*snapshot.SnapshotterError]("choose one of them with --snapshotter"),
 		hintOf(storeHint),
@@ -61,6 +65,7 @@ func hintTable() []func(error) (string, bool) {
 		hintOf(ambiguousHint),
 		always[*snapshot.ShiftedError]("export the container while it runs, as container:ID"),
 		always[*changedError]("hold it still with --pause, or say --allow-changes"),
+		hintOf(fieldHint),
 		hintOf(imageHint),
 		hintOf(placeHint),
 		hintOf(func(e *export.HeaderError) string {
@@ -92,7 +97,7 @@ func always[E error](text string) func(error) (string, bool) {
 // sentinelHint is for errors that are values; any error has its turn here.
 func sentinelHint(err error) string {
 	switch {
-	case errors.Is(err, ocispec.ErrNoArgs):
+	case errors.Is(err, ocispec.ErrNoArgs), errors.Is(err, ocispec.ErrEmptyCommand):
 		return "give the command behind --, as in: -- /bin/sh"
 	case errors.Is(err, snapshot.ErrNoHome):
 		return "name a folder with --store DIR, or set $HOME"
@@ -111,6 +116,8 @@ const (
 	forProfile = "--profile moby"
 	forReplace = "--replace"
 	forMount   = "a mount of config.json"
+	forVolume  = "a volume of the image"
+	forCwd     = "the working directory"
 )
 
 func placeHint(e *export.PlaceError) string {
@@ -121,15 +128,12 @@ func placeHint(e *export.PlaceError) string {
 		return fmt.Sprintf("leave that out with --exclude %s, or replace another path", e.At)
 	case forMount:
 		return fmt.Sprintf("leave that out with --exclude %s, or mount elsewhere", e.At)
+	case forVolume:
+		return "leave the volumes out with --volumes none"
+	case forCwd:
+		return "choose another with --cwd DIR"
 	}
 	return ""
-}
-
-func imageHint(e *imageError) string {
-	if e.container {
-		return "use --spec container, or --config FILE"
-	}
-	return "use --config FILE"
 }
 
 func platformHint(e *snapshot.PlatformError) string {
@@ -188,22 +192,6 @@ func sourceHint(e *snapshot.SourceError) string {
 	return ""
 }
 
-func contentHint(e *snapshot.ContentError) string {
-	if len(e.Others) > 0 {
-		return fmt.Sprintf("use --snapshotter %s, or --pull always to pull them again", e.Others[0])
-	}
-	return "use --pull always to pull them again"
-}
-
-// unpackHint knows the filesystem that holds less than Linux does: mkfs.erofs
-// says only that something is missing.
-func unpackHint(e *snapshot.UnpackError) string {
-	if e.Snapshotter == "erofs" {
-		return "a layer may have what mkfs.erofs cannot hold: use another --snapshotter"
-	}
-	return ""
-}
-
 func pullHint(e *snapshot.PullError) string {
 	switch e.Reason() {
 	case snapshot.PullDenied:
@@ -231,16 +219,6 @@ func pullHint(e *snapshot.PullError) string {
 	}
 	if errors.Is(e, snapshot.ErrRegistryToken) {
 		return "log in again with docker login, or with --creds USER"
-	}
-	return ""
-}
-
-func archiveHint(e *snapshot.ArchiveError) string {
-	switch {
-	case errors.Is(e, syscall.EISDIR):
-		return "a directory is read as oci:" + e.Path
-	case errors.Is(e, syscall.ENOTDIR):
-		return "a file is read as oci-archive:" + e.Path + " or docker-archive:" + e.Path
 	}
 	return ""
 }
@@ -298,9 +276,4 @@ func limitHint(e *layers.LimitError) string {
 		return "if the image is to be trusted, raise it by --max-bytes"
 	}
 	return ""
-}
-
-// archiveLimitHint is a row of the table of hints.
-func archiveLimitHint(err error) (string, bool) {
-	return limitHint(&layers.LimitError{Of: layers.LimitBytes}), errors.Is(err, snapshot.ErrLimit)
 }

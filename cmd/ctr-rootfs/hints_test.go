@@ -58,6 +58,13 @@ func TestExplainSaysWhatToDo(t *testing.T) {
 		{&snapshot.ContentError{Err: fs.ErrNotExist}, "--pull always"},
 		{&snapshot.ContentError{Others: []string{"native"}, Err: fs.ErrNotExist}, "--snapshotter native"},
 		{&snapshot.IncompleteError{Err: fs.ErrNotExist}, "--pull never"},
+		{fmt.Errorf("reading: %w", &snapshot.LayerTypeError{MediaType: "application/vnd.oci.image.layer.v1.tar+encrypted"}), "decrypt it first"},
+		{&snapshot.LayerTypeError{MediaType: "application/vnd.oci.image.layer.v1.tar+xz"}, "--via view"},
+		{&snapshot.LayerContentError{MediaType: "application/vnd.oci.image.layer.v1.tar", Found: "xz"}, "built again"},
+		{&snapshot.UnpackError{Err: &snapshot.LayerTypeError{MediaType: "application/x"}}, "--via view"},
+		{&snapshot.UnpackError{Err: syscall.ENOTDIR}, "use --via layers"},
+		{&snapshot.UnpackError{Snapshotter: "erofs", Err: syscall.EINVAL}, "another --snapshotter"},
+		{&snapshot.UnpackError{Err: fmt.Errorf("unpacking: %w: %w", snapshot.ErrOnOverlay, syscall.EPERM)}, "--store DIR on another filesystem"},
 		{&snapshot.SocketError{Elsewhere: "/proc/7/root/c.sock", Err: syscall.ENOENT}, "--address /proc/7/root/c.sock"},
 		{&snapshot.PullError{Err: syscall.EINVAL}, "invalid argument"},
 		{&snapshot.PullError{Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}, "--hosts-dir"},
@@ -66,6 +73,12 @@ func TestExplainSaysWhatToDo(t *testing.T) {
 		{&snapshot.PullError{Err: io.ErrUnexpectedEOF}, "try again"},
 		{&snapshot.ArchiveError{Path: "a", Err: syscall.EISDIR}, "oci:a"},
 		{&snapshot.ArchiveError{Path: "a", Err: syscall.ENOTDIR}, "docker-archive:a"},
+		{&snapshot.ArchiveError{Path: "a.lz4", Err: &snapshot.ForeignError{What: "lz4", Command: "lz4 -dc FILE"}}, "unpack it first: lz4 -dc a.lz4"},
+		{&snapshot.ArchiveError{Path: "my file", Err: &snapshot.ForeignError{What: "lz4", Command: "lz4 -dc FILE"}}, "unpack it first: lz4 -dc FILE"},
+		{&snapshot.ArchiveError{Path: "-", Err: &snapshot.ForeignError{What: "lz4", Command: "lz4 -dc FILE"}}, "unpack it first: lz4 -dc FILE"},
+		{&snapshot.ArchiveError{Path: "a", Err: &snapshot.CutError{Err: io.ErrUnexpectedEOF}}, "--local"},
+		{&snapshot.ArchiveError{Path: "a", Err: snapshot.ErrOldDocker}, "docker 1.10 to 28"},
+		{&snapshot.OtherListError{Other: snapshot.Source{Kind: snapshot.OCIArchive, Name: "-", Ref: "b:1"}, List: "index.json", Err: io.EOF}, "its index.json is read as oci-archive:-:b:1"},
 		{&snapshot.SnapshotterError{Name: "x"}, "--snapshotter"},
 		{&snapshot.StoreError{Dir: "/a", Err: snapshot.ErrNotPrivate}, "chmod 700 /a"},
 		{&export.PlaceError{For: forProfile, At: "etc"}, "--keep etc"},
@@ -84,6 +97,14 @@ func TestExplainSaysWhatToDo(t *testing.T) {
 		if got := explain(c.err); !strings.Contains(got, c.want) {
 			t.Errorf("explain(%v) = %q, want %q in it", c.err, got, c.want)
 		}
+	}
+}
+
+// TestNoWayIsNoHint: what is wrong with a layer's blob no way of reading mends.
+func TestNoWayIsNoHint(t *testing.T) {
+	err := &snapshot.UnpackError{Err: fmt.Errorf("unpacking: %w: %w", snapshot.ErrLayerUnread, io.ErrUnexpectedEOF)}
+	if hint := hintFor(err); hint != "" {
+		t.Errorf("%v has the hint %q", err, hint)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/progress"
 	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
 
@@ -27,6 +28,10 @@ type opened struct {
 	base   base
 	// latest is the time of what this tool makes itself.
 	latest time.Time
+	// dropped is what of the image's config is not in config.json.
+	dropped []ocispec.Dropped
+	// volumes are those that config.json has, by their clean paths.
+	volumes map[string]struct{}
 }
 
 // size is about how many bytes the files have: it counts what later layers
@@ -59,7 +64,7 @@ func (j job) write(ctx context.Context, source string, out *outputFlags, arrange
 		if err != nil {
 			return err
 		}
-		done = describe(o, report, target)
+		done = describe(ctx, o, report, target)
 		done.Output = out.described(target)
 		return nil
 	})
@@ -147,6 +152,9 @@ func (j job) use(ctx context.Context, req request, fn func(context.Context, *ope
 	if err != nil {
 		return notFetched(req.Source, err)
 	}
+	if err := j.tree.checkDated(view.Image); err != nil {
+		return joined(fmt.Errorf("%s %q: %w", j.doing, req.typed, err), undo())
+	}
 	latest := j.tree.latest(view.Image.Config.Created)
 	base, err := hostfile.Settle(ctx, func() (base, error) { return j.store.baseTree(ctx, view, latest) }, func(b base, err error) {
 		if err == nil {
@@ -173,28 +181,27 @@ func (j job) use(ctx context.Context, req request, fn func(context.Context, *ope
 
 // tell says on stderr what was written and what could not be.
 func tell(s streams, m metadata) {
-	tellLeftOut(s, m)
+	warnOf(s, m)
 	s.notice(fmt.Sprintf("wrote %d entries of %s (%s)", m.Entries.Entries(), m.name(), progress.Size(m.Entries.Bytes)))
 }
 
-// tellLeftOut says what could not be written, and which patterns were for
-// nothing.
-func tellLeftOut(s streams, m metadata) {
+// warnOf reports what could not be written, and which patterns matched nothing.
+func warnOf(s streams, m metadata) {
 	for _, l := range m.LeftOut {
 		if !l.Asked {
-			s.notice(l.String())
+			s.warn(l.String())
 		}
 	}
 	for _, change := range m.Changed {
-		s.notice(change.String())
+		s.warn(change.String())
 	}
 	if more := m.Changes - int64(len(m.Changed)); more > 0 {
-		s.notice(fmt.Sprintf("%d files more changed while they were read", more))
+		s.warn(fmt.Sprintf("%d files more changed while they were read", more))
 	}
 	for _, pattern := range m.Unmatched {
-		s.notice(fmt.Sprintf("the pattern %q matched nothing", pattern))
+		s.warn(fmt.Sprintf("the pattern %q matched nothing", pattern) + m.instead(pattern))
 	}
 	for _, path := range m.Unkept {
-		s.notice(fmt.Sprintf("--keep %q changes nothing: the profile neither leaves that out nor replaces it", path))
+		s.warn(fmt.Sprintf("--keep %q changes nothing: the profile neither leaves that out nor replaces it", path) + m.instead(path))
 	}
 }

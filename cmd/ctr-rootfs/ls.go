@@ -43,8 +43,8 @@ func newLs(s streams, store *storeFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			done := describe(o, report, nil)
-			tellLeftOut(s, done)
+			done := describe(ctx, o, report, nil)
+			warnOf(s, done)
 			return tree.live.judge(done)
 		})
 	}

@@ -34,6 +34,8 @@ type metadata struct {
 	Unmatched   []string          `json:"unmatchedPatterns,omitempty"`
 	// Unkept are the values of --keep with which the profile has nothing to do.
 	Unkept []string `json:"unmatchedKeeps,omitempty"`
+	// givenAs holds, for some of Unmatched and Unkept, the path to give instead.
+	givenAs map[string]string
 	// Changed names the first of the Changes that others made meanwhile.
 	Changed []metadataChange `json:"changed,omitempty"`
 	Changes int64            `json:"changes,omitempty"`
@@ -49,22 +51,27 @@ type metadataOutput struct {
 	SHA256 string `json:"sha256,omitempty"`
 }
 
-// metadataLeftOut is a path, or a number of things, that the image has and the
-// output has not. A path that is no UTF-8 stands in base64 under its second key,
+// metadataLeftOut is a path, an entry of the config, or a number of things, that
+// the image has and the output has not. A path that is no UTF-8 stands in base64 under its second key,
 // as in ls --json.
 type metadataLeftOut struct {
 	Path      string `json:"path,omitempty"`
 	PathBytes []byte `json:"pathBytes,omitempty"`
-	Count     int64  `json:"count"`
-	Why       string `json:"why"`
+	// Config is a field of the image's config with one of its entries: Env "A".
+	Config string `json:"config,omitempty"`
+	Count  int64  `json:"count"`
+	Why    string `json:"why"`
 	// Asked says that the user's own flags did it.
 	Asked bool `json:"asked"`
 }
 
 // String is a line for people.
 func (l metadataLeftOut) String() string {
-	if l.Path != "" {
+	switch {
+	case l.Path != "":
 		return fmt.Sprintf("left out %q: %s", l.Path, l.Why)
+	case l.Config != "":
+		return fmt.Sprintf("left out of config.json: %s: %s", l.Config, l.Why)
 	}
 	return fmt.Sprintf("left out %d: %s", l.Count, l.Why)
 }
@@ -166,7 +173,7 @@ func (f *metadataFlag) abandon(ctx context.Context) error {
 }
 
 // describe gives what there is to say of an export but for its output.
-func describe(o *opened, r export.Report, t *target) metadata {
+func describe(ctx context.Context, o *opened, r export.Report, t *target) metadata {
 	image := o.view.Image
 	m := metadata{
 		Source:      o.source,
@@ -177,9 +184,10 @@ func describe(o *opened, r export.Report, t *target) metadata {
 		Snapshotter: o.view.Snapshotter,
 		Via:         string(o.view.Via),
 		Entries:     r,
-		LeftOut:     listed(unwanted(o), foreign(o), unholdable(r, t)),
+		LeftOut:     listed(unwanted(o), foreign(o), unholdable(r, t), unfit(o)),
 		Unmatched:   o.tree.filter.Unmatched(),
 		Unkept:      o.tree.unkept,
+		givenAs:     o.tree.givenAs(ctx),
 	}
 	if o.base.layers != nil {
 		read := o.base.layers.Report()
@@ -202,6 +210,14 @@ func (m metadata) name() string {
 		return m.Source
 	}
 	return m.Image
+}
+
+// instead completes the warning about a pattern or a --keep.
+func (m metadata) instead(given string) string {
+	if path := m.givenAs[given]; path != "" {
+		return fmt.Sprintf(": it leads through a symlink: give %q", path)
+	}
+	return ""
 }
 
 // listed puts lists together: one of nothing is [] in JSON, where null would
@@ -236,7 +252,7 @@ func foreign(o *opened) []metadataLeftOut {
 		return left
 	}
 	if n := o.base.layers.Report().Xattrs; n > 0 {
-		left = append(left, metadataLeftOut{Count: n, Why: "extended attributes that no Linux filesystem takes"})
+		left = append(left, metadataLeftOut{Count: n, Why: "extended attributes that no Linux filesystem takes, or in records that containerd does not read"})
 	}
 	return left
 }
@@ -257,6 +273,14 @@ func unholdable(r export.Report, t *target) []metadataLeftOut {
 	skipped := t.skipped()
 	for _, what := range slices.Sorted(maps.Keys(skipped)) {
 		left = append(left, metadataLeftOut{Count: skipped[what], Why: what + ", which this user may not set"})
+	}
+	return left
+}
+
+// unfit is what runtimes refuse of the image's config.
+func unfit(o *opened) (left []metadataLeftOut) {
+	for _, d := range o.dropped {
+		left = append(left, metadataLeftOut{Config: fmt.Sprintf("%s %q", d.Field, d.Value), Count: 1, Why: d.Why})
 	}
 	return left
 }

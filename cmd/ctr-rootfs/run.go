@@ -30,6 +30,9 @@ type streams struct {
 // notice tells a person something, in a line.
 func (s streams) notice(text string) { s.progress.Notice(oneLine(text)) }
 
+// warn reports in a line what the user may not expect, whatever --progress is.
+func (s streams) warn(text string) { s.progress.Warn(oneLine(text)) }
+
 // endBy has a reader of errors that stalls not hold up what ctx ends.
 func (s streams) endBy(ctx context.Context) {
 	if stderr, is := s.errors.(*files.Stderr); is {

@@ -34,6 +34,7 @@ func newSpec(s streams, store *storeFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			warnOf(s, metadata{LeftOut: unfit(o)})
 			_, err = files.Stdout(ctx, s.out).Write(text)
 			return err
 		})

@@ -123,6 +123,13 @@ func (f *storeFlags) connectTo(ctx context.Context, location snapshot.Location, 
 		return nil, nil, err
 	}
 	tellStore := sync.OnceFunc(func() { f.notice("using " + location.String()) })
+	// first names the store before what is told of it.
+	first := func(tell func(string)) func(string) {
+		return func(text string) {
+			tellStore()
+			tell(text)
+		}
+	}
 	store, err := snapshot.Open(ctx, snapshot.Options{
 		Progress:    f.step(),
 		Location:    location,
@@ -131,10 +138,8 @@ func (f *storeFlags) connectTo(ctx context.Context, location snapshot.Location, 
 		MaxBytes:    f.limits.bytes.value,
 		HostRoot:    f.hostRoot,
 		LeaseLife:   f.lease,
-		Notify: func(text string) {
-			tellStore()
-			f.notice(text)
-		},
+		Notify:      first(f.notice),
+		Warn:        first(f.warn),
 	})
 	return store, tellStore, err
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
 
 // treeFlags say what of the image's tree is shown. export, bundle and ls have all
@@ -85,6 +86,15 @@ func (f *treeFlags) readEpoch() error {
 	return nil
 }
 
+// checkDated refuses an image whose date cannot be read, if --reproducible depends
+// on it.
+func (f *treeFlags) checkDated(image *snapshot.Image) error {
+	if err := image.Unread["created"]; err != nil && f.reproducible && f.epoch == nil {
+		return &fieldError{name: "created", err: err, times: true}
+	}
+	return nil
+}
+
 // latest is the time that --reproducible lets nothing exceed, and which what
 // this tool makes itself has: the image's creation or SOURCE_DATE_EPOCH, the
 // earlier one; 1970 where there is neither. A date of the year 1 is what some
@@ -107,6 +117,7 @@ func (f *treeFlags) latest(created *time.Time) time.Time {
 func (f *treeFlags) shown(tree export.Tree, latest time.Time) (*shownTree, error) {
 	base, s := tree, &shownTree{}
 	profile := f.effectiveProfile(latest)
+	s.profile = f.wholeProfile(latest)
 	s.omission = export.Omit(tree, profile.Omit)
 	tree = export.Insert(s.omission, profile.Files)
 	s.unkept = f.unkept(latest)
@@ -139,6 +150,8 @@ type shownTree struct {
 	// the file that says it.
 	accounts export.Tree
 	omission *export.Omission
+	// profile is that of --profile before --keep changes it.
+	profile export.Profile
 	// unkept are the values of --keep with which the profile has nothing to do.
 	unkept []string
 	filter *export.Filter

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"go/ast"
@@ -15,10 +16,13 @@ import (
 	"syscall"
 	"testing"
 
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/progress"
 	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/layers"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
@@ -42,7 +46,28 @@ func shownErrors() []error {
 		&snapshot.ContentError{Image: image, Snapshotter: "overlayfs", Err: absent},
 		&snapshot.DiscardedError{Image: image, Err: fmt.Errorf("layer 0: %w", absent)},
 		&snapshot.UnpackError{Image: image, Snapshotter: "erofs", Err: errors.New("mkfs.erofs: exit status 1")},
+		&snapshot.UnpackError{Image: image, Snapshotter: "overlayfs", Err: errors.New("failed to extract layer sha256:54bf...: lstat /var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/7/fs/usr/lib: not a directory")},
+		&snapshot.UnpackError{Image: image, Snapshotter: "overlayfs", Err: fmt.Errorf("unpacking layer sha256:54bf...: %w: %w", snapshot.ErrOnOverlay, syscall.EPERM)},
+		fmt.Errorf("reading the layers of image %q: %w", "docker.io/library/app:1", layerType("application/vnd.oci.image.layer.nydus.blob.v1", 1, 1)),
+		&snapshot.ArchiveError{Path: "app.tar", Err: layerType("application/vnd.oci.image.layer.v1.tar+gzip+encrypted", 2, 3)},
+		fmt.Errorf("reading %q: reading layer 1 of 1 (blob sha256:54bf..., diff ID sha256:9ae1...): %w", "oci-archive:app.tar",
+			&layers.ContentError{MediaType: "application/vnd.oci.image.layer.v1.tar", Found: "xz"}),
+		fmt.Errorf("reading %q: reading layer 1 of 1 (blob sha256:54bf..., diff ID sha256:54bf...): reading it as its media type \"application/vnd.erofs.layer.v1\" says: %w", "app:1",
+			&layers.FilesystemError{What: "compressed files (lz4)", Compressed: true}),
+		fmt.Errorf("reading %q: reading layer 1 of 1 (blob sha256:54bf..., diff ID sha256:54bf...): reading it as its media type \"application/vnd.erofs.layer.v1\" says: %w", "app:1",
+			&layers.FilesystemError{What: "data on other devices"}),
 		&snapshot.PullError{Image: "private.example.com/library/alpine:3.20", Err: fmt.Errorf("looking up the credentials of %q in %q: %w", "private.example.com", "/root/.docker/config.json", snapshot.ErrRegistryToken)},
+		&snapshot.ArchiveError{Path: "saved.tar", Err: &snapshot.OtherListError{
+			Other: snapshot.Source{Kind: snapshot.DockerArchive, Name: "saved.tar"}, List: "manifest.json",
+			Err: errors.New("reading manifest sha256:54bf...: it lists 0 layers, its config 2 diff IDs"),
+		}},
+		&snapshot.OtherListError{
+			Other: snapshot.Source{Kind: snapshot.DockerArchive, Name: "saved.tar"}, List: "manifest.json",
+			Err: &snapshot.ReferenceError{Path: "saved.tar", Elsewhere: []string{"docker.io/library/web:1"}},
+		},
+		&snapshot.ArchiveError{Path: "app.tar.lz4", Err: &snapshot.ForeignError{What: "lz4", Command: "lz4 -dc FILE"}},
+		&snapshot.ArchiveError{Path: "app.tar.xz", Err: &snapshot.ForeignError{What: "xz with a dictionary of more than 128 MiB", Command: "xz -dc FILE"}},
+		&snapshot.ArchiveError{Path: "old.tar", Err: snapshot.ErrOldDocker},
 		&snapshot.SpoolError{Dir: "/tmp", Err: syscall.ENOSPC},
 		&snapshot.AbsentError{Kind: snapshot.ContainerID, Name: "web", Namespace: "default", Embedded: "/var/lib/ctr-rootfs"},
 		&snapshot.AbsentError{Kind: snapshot.SnapshotKey, Name: "build-1", Namespace: "default", Snapshotter: "overlayfs", Snapshotters: []string{"native"}},
@@ -67,9 +92,24 @@ func shownErrors() []error {
 		&export.HeaderError{Path: "srv/data", Size: 1200000, Limit: 1 << 20},
 		fmt.Errorf("writing %q: %w", "home/app", &export.OwnerError{UID: 1000, GID: 1000, Err: syscall.EPERM}),
 		fmt.Errorf("making config.json for %q: %w", "oci-archive:base.tar", ocispec.ErrNoArgs),
+		wrongField("Cmd", "array", "string"), wrongField("User", "string", "number"), wrongField("WorkingDir", "string", "array"),
+		wrongField("Volumes", "object", "array"), wrongField("Env", "array", "string"),
+		fmt.Errorf("exporting %q: %w", "oci-archive:base.tar", &fieldError{name: "created", err: errors.New(`"yesterday" is no date and time of RFC 3339`), times: true}),
+		&snapshot.UnpackError{Image: image, Snapshotter: "overlayfs", Err: json.Unmarshal([]byte(`{"config":{"Cmd":"x"}}`), new(ispec.Image))},
+		&export.PlaceError{Path: "etc/passwd", For: forVolume, At: "etc/passwd", Found: export.Regular, Wanted: export.Directory},
 		&imageError{source: "snapshot:build-1"},
 		&imageError{source: "container:web", container: true},
 	}
+}
+
+// wrongField is the error of a field of a config that has another type.
+func wrongField(name, want, got string) error {
+	err := &fieldError{name: "config." + name, err: fmt.Errorf("want %s, not %s", want, got)}
+	return fmt.Errorf("making config.json for %q: %w", "oci-archive:base.tar", err)
+}
+
+func layerType(mediaType string, number, of int) error {
+	return &snapshot.LayerTypeError{MediaType: mediaType, Digest: "sha256:54bf...", Number: number, Of: of}
 }
 
 // TestTroubleshootingTexts compares the texts of the page with the errors.

@@ -9,10 +9,12 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// Blob is a gzipped layer, of which the tar may be larger than memory.
+// Blob is a layer as it is stored, of which the tar may be larger than memory.
 type Blob struct {
 	Data   []byte
 	DiffID digest.Digest
+	// MediaType is that of gzipped tars where it is nil.
+	MediaType *string
 }
 
 // WriteBlob compresses what write writes.
@@ -29,7 +31,7 @@ func WriteBlob(write func(io.Writer) error) (Blob, error) {
 	if err := zip.Close(); err != nil {
 		return Blob{}, fmt.Errorf("compressing a layer: %w", err)
 	}
-	return Blob{data.Bytes(), content.Digest()}, nil
+	return Blob{Data: data.Bytes(), DiffID: content.Digest()}, nil
 }
 
 // WriteNames writes the tar of n empty files, 1,024 in a directory.

@@ -33,7 +33,10 @@ type Image struct {
 	// Created is left out of the config where it is nil.
 	Created *time.Time
 	Config  ispec.ImageConfig
-	Layers  []Layer
+	// Fields are put into the JSON of the whole config, each in the place of the
+	// field with its name: values that no field of Go's could have.
+	Fields map[string]any
+	Layers []Layer
 	// Tars are layers above Layers, as their uncompressed bytes.
 	Tars [][]byte
 	// Blobs are layers above those, as they are stored.
@@ -105,9 +108,17 @@ func (c *Content) addImage(image Image) (ispec.Descriptor, error) {
 	}
 	for _, b := range image.Blobs {
 		config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, b.DiffID)
-		layers = append(layers, c.add(ispec.MediaTypeImageLayerGzip, b.Data))
+		mediaType := ispec.MediaTypeImageLayerGzip
+		if b.MediaType != nil {
+			mediaType = *b.MediaType
+		}
+		layers = append(layers, c.add(mediaType, b.Data))
 	}
-	configDescriptor, err := c.addJSON(ispec.MediaTypeImageConfig, config)
+	document, err := image.withFields(config)
+	if err != nil {
+		return ispec.Descriptor{}, err
+	}
+	configDescriptor, err := c.addJSON(ispec.MediaTypeImageConfig, document)
 	if err != nil {
 		return ispec.Descriptor{}, err
 	}
@@ -144,6 +155,23 @@ func (image Image) config() ispec.Image {
 		config.OS, config.Architecture = "linux", runtime.GOARCH
 	}
 	return config
+}
+
+// withFields is the config with Fields in it.
+func (image Image) withFields(config ispec.Image) (any, error) {
+	if len(image.Fields) == 0 {
+		return config, nil
+	}
+	data, err := json.Marshal(config)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]any{}
+	if err := json.Unmarshal(data, &all); err != nil {
+		return nil, err
+	}
+	maps.Copy(all, image.Fields)
+	return all, nil
 }
 
 func (c *Content) addJSON(mediaType string, v any) (ispec.Descriptor, error) {

@@ -38,6 +38,8 @@ func Refused() []Named {
 	return []Named{
 		two("hard link to a lower layer", Layer{File("f", 0o644, "f")}, Layer{Link("g", "f")}),
 		two("file and its whiteout", Layer{File("f", 0o644, "f")}, Layer{File("f", 0o644, "g"), Whiteout("", "f")}),
+		{"name below what a lower layer deleted", Image{Layers: []Layer{{Dir("d", 0o755), File("d/e/f", 0o644, "f")}, {Whiteout("", "d")}, {File("d/e/g", 0o644, "g")}}}},
+		{"whiteout below what a lower layer deleted", Image{Layers: []Layer{{Dir("d", 0o755), File("d/e/f", 0o644, "f")}, {Whiteout("", "d")}, {Whiteout("d/e", "f")}}}},
 		{"path over 4096 bytes", Image{Layers: []Layer{deep}}},
 		{"whiteout of nothing", Image{Layers: []Layer{{Whiteout("", "")}}}},
 		{"whiteout of the root", Image{Layers: []Layer{{Whiteout("", "..")}}}},

@@ -19,6 +19,7 @@ var ErrLimit = errors.New("over the limit")
 type Quota struct {
 	max   int64
 	bytes atomic.Int64
+	over  atomic.Bool
 }
 
 // NewQuota is one of limit bytes; 0 is DefaultMaxBytes.
@@ -38,8 +39,21 @@ type limited struct {
 
 func (l *limited) Read(p []byte) (int, error) {
 	n, err := l.r.Read(p)
-	if l.quota.bytes.Add(int64(n)) > l.quota.max {
-		return 0, fmt.Errorf("%w of %d inflated bytes", ErrLimit, l.quota.max)
+	if over := l.quota.Add(int64(n)); over != nil {
+		return 0, over
 	}
 	return n, err
+}
+
+// Add charges n bytes that no stream of the quota gives, as the holes of a sparse
+// file are; beyond it, it gives ErrLimit. n may come out of a header: the sum
+// does not wrap.
+func (q *Quota) Add(n int64) error {
+	if n > q.max || q.bytes.Add(n) > q.max {
+		q.over.Store(true)
+	}
+	if q.over.Load() {
+		return fmt.Errorf("%w of %d inflated bytes", ErrLimit, q.max)
+	}
+	return nil
 }

@@ -26,15 +26,15 @@ func TestNewReader(t *testing.T) {
 	}
 	frame := encoder.EncodeAll([]byte(text), nil)
 	zeros := make([]byte, 700)
-	// A frame that wants a window of 256 MiB (RFC 8878, 3.1.1.1.2).
-	wide := []byte{0x28, 0xb5, 0x2f, 0xfd, 0, 18 << 3, 1, 0, 0}
+	// Frames without content that want windows of 512 MiB, and of 576 (RFC 8878, 3.1.1.1.2).
+	wide, wider := []byte{0x28, 0xb5, 0x2f, 0xfd, 0, 19 << 3, 1, 0, 0}, []byte{0x28, 0xb5, 0x2f, 0xfd, 0, 19<<3 | 1, 1, 0, 0}
 	after := func(stream, more []byte) []byte { return append(bytes.Clone(stream), more...) }
 	skipped := append([]byte{0x5a, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 'x', 'x'}, frame...)
 	for name, c := range map[string]struct {
-		data   []byte
-		want   string
-		err    error
-		strict bool
+		data []byte
+		want string
+		err  error
+		sync bool
 	}{
 		"plain":                   {[]byte(text), text, nil, false},
 		"short":                   {[]byte("a"), "a", nil, false},
@@ -44,18 +44,26 @@ func TestNewReader(t *testing.T) {
 		"zstd":                    {frame, text, nil, false},
 		"zstd, skippable":         {skipped, text, nil, false},
 		"gzip, zeros":             {after(zipped.Bytes(), zeros), text, nil, false},
-		"gzip, zeros, no archive": {after(zipped.Bytes(), zeros), "", ErrTrailing, true},
+		"gzip, zeros, in sync":    {after(zipped.Bytes(), zeros), text, nil, true},
 		"gzip, half a header":     {after(zipped.Bytes(), []byte{0x1f, 0x8b}), "", ErrTrailing, false},
 		"gzip, a header cut":      {after(zipped.Bytes(), zipped.Bytes()[:5]), "", io.ErrUnexpectedEOF, false},
 		"gzip's magic alone":      {[]byte{0x1f, 0x8b, 7}, "\x1f\x8b\x07", nil, false},
 		"gzip, garbage":           {after(zipped.Bytes(), []byte("x")), "", ErrTrailing, false},
 		"gzip, zeros, garbage":    {after(after(zipped.Bytes(), zeros), []byte("garbage that is long")), "", ErrTrailing, false},
 		"zstd, garbage":           {after(frame, []byte("garbage")), "", ErrTrailing, false},
-		"zstd, wide window":       {wide, "", zstd.ErrWindowSizeExceeded, false},
+		"zstd, widest window":     {wide, "", nil, false},
+		"zstd, wider window":      {wider, "", zstd.ErrWindowSizeExceeded, false},
+		"zstd, later wide window": {after(frame, wide), text, nil, false},
+		"zstd, later wider one":   {after(skipped, wider), "", zstd.ErrWindowSizeExceeded, false},
+		"zstd, two skippable":     {after(skipped, skipped), text + text, nil, false},
+		"zstd, skippable cut":     {skipped[:9], "", io.ErrUnexpectedEOF, false},
+		"zstd, run length block":  {[]byte{0x28, 0xb5, 0x2f, 0xfd, 0, 0, 3 | 5<<3, 0, 0, 'a'}, "aaaaa", nil, false},
+		"zstd, zeros":             {after(frame, zeros), "", ErrTrailing, false},
+		"gzip, zeros, gzip":       {after(after(zipped.Bytes(), zeros), zipped.Bytes()), "", ErrTrailing, false},
 		"cut gzip":                {zipped.Bytes()[:zipped.Len()-3], "", io.ErrUnexpectedEOF, false},
 		"cut zstd":                {frame[:len(frame)-3], "", io.ErrUnexpectedEOF, false},
 	} {
-		r, err := NewReader(bytes.NewReader(c.data), Options{Padded: !c.strict, Sync: c.strict})
+		r, err := NewReader(bytes.NewReader(c.data), Options{Sync: c.sync})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

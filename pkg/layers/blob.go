@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 
 	"github.com/opencontainers/go-digest"
+
+	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
 )
 
 // maxInPlace is how many blobs are kept open for bodies, the largest ones: a
@@ -31,6 +33,7 @@ func indexAll(ctx context.Context, layers []Layer, workers int, q *quota, sp *sp
 	queue := make(chan int, len(layers))
 	for rank, i := range bySize(layers) {
 		indexes[i] = newIndex(uint32(i), q)
+		indexes[i].format = layertype.FormatOf(layers[i].Descriptor.MediaType)
 		indexes[i].inPlace = layers[i].InPlace && rank < maxInPlace
 		queue <- i
 	}
@@ -81,8 +84,8 @@ func readLayer(ctx context.Context, l Layer, x *index, sp *spool) error {
 	return blob.Close()
 }
 
-// readBlob indexes and verifies a blob. It spools the tar where x cannot read
-// bodies in the blob.
+// readBlob indexes and verifies a blob. It spools the content where x cannot
+// read bodies in the blob.
 func readBlob(ctx context.Context, l Layer, blob Blob, x *index, sp *spool) error {
 	if blob.Size() != l.Descriptor.Size {
 		return fmt.Errorf("%w: the blob has %d bytes, its descriptor says %d", ErrMismatch, blob.Size(), l.Descriptor.Size)
@@ -95,9 +98,10 @@ func readBlob(ctx context.Context, l Layer, blob Blob, x *index, sp *spool) erro
 	if err != nil {
 		return err
 	}
-	stream := newBlobStream(io.TeeReader(io.NewSectionReader(blob, 0, blob.Size()), raw))
+	stream := newBlobStream(io.TeeReader(io.NewSectionReader(blob, 0, blob.Size()), raw), &x.quota.wide)
 	defer func() { _ = stream.tar.Close() }() // it was only read
-	s := &tarStream{quota: x.quota, sinks: []io.Writer{content}}
+	var check layertype.TarCheck
+	s := &tarStream{quota: x.quota, sinks: []io.Writer{content, &check}}
 	x.source = blob
 	if stream.tar.Compressed() || !x.inPlace {
 		tar := &part{spool: sp}
@@ -105,6 +109,9 @@ func readBlob(ctx context.Context, l Layer, blob Blob, x *index, sp *spool) erro
 		s.sinks = append(s.sinks, countingWriter{tar, &x.quota.spooled})
 	}
 	err = readStream(ctx, s, stream, x)
+	if x.format == layertype.Tar {
+		err = check.Explain(l.Descriptor.MediaType, err)
+	}
 	x.size = s.total
 	if !s.ended {
 		return err // cancelled, over a limit or out of room: digests say nothing
@@ -117,14 +124,22 @@ func readBlob(ctx context.Context, l Layer, blob Blob, x *index, sp *spool) erro
 			return because(mismatch, err)
 		}
 	}
+	if err == nil && x.format == layertype.EROFS {
+		if err = indexErofs(ctx, x); err != nil {
+			return fmt.Errorf("reading it as its media type %q says: %w", l.Descriptor.MediaType, err)
+		}
+	}
 	return err
 }
 
-// readStream indexes a layer's tar. When it returns, nothing reads the blob.
-func readStream(ctx context.Context, s *tarStream, stream *blobStream, x *index) error {
+// readStream reads a layer and indexes what is a tar. When it returns, nothing
+// reads the blob.
+func readStream(ctx context.Context, s *tarStream, stream *blobStream, x *index) (err error) {
 	s.from = startInflater(ctx, stream)
 	defer s.from.close()
-	err := indexTar(ctx, s, x)
+	if x.format == layertype.Tar {
+		err = indexTar(ctx, s, x)
+	}
 	if limit := (*LimitError)(nil); errors.As(err, &limit) {
 		return err // there may be no end
 	}

@@ -3,10 +3,23 @@ package layers
 import (
 	"errors"
 	"fmt"
+
+	"github.com/ctr-rootfs/ctr-rootfs/internal/erofs"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
 )
 
 // ErrMismatch is a blob or its content that is not what its digest says.
 var ErrMismatch = errors.New("digest mismatch")
+
+// MediaTypeError says which layer's media type is not one that is read.
+type MediaTypeError = layertype.Error
+
+// ContentError says that a layer's content is not what its media type says.
+type ContentError = layertype.ContentError
+
+// FilesystemError says what of a layer that is an EROFS filesystem is not read,
+// such as that it is compressed.
+type FilesystemError = erofs.UnsupportedError
 
 // Limit says what an image may have too much of.
 type Limit string

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/ctr-rootfs/ctr-rootfs/internal/erofs"
 )
 
 // fuzzLimits keep an input from taking long.
@@ -26,6 +28,31 @@ func FuzzTar(f *testing.F) {
 			return
 		}
 		list(t, tree)
+	})
+}
+
+// FuzzFilesystem reads any bytes as a filesystem over a tar.
+func FuzzFilesystem(f *testing.F) {
+	for _, l := range erofsImage {
+		f.Add(converted(f, l.tar()))
+	}
+	lower := layer{file("a", "low"), dir("etc", 0o700), file("etc/old", "1"), dir("hidden", 0o755), file("hidden/f", "")}.tar()
+	f.Fuzz(func(t *testing.T, image []byte) {
+		if len(image) > erofs.SuperOffset+8 {
+			image = bytes.Clone(image)
+			image[erofs.SuperOffset+8] &^= erofs.FeatureChecksum
+		}
+		var s store
+		o := fuzzLimits()
+		o.SpoolDir, o.Workers = t.TempDir(), 1
+		tree, err := Open(t.Context(), []Layer{s.layer(lower, lower), s.filesystem(image, false)}, o)
+		if err == nil {
+			list(t, tree)
+			err = tree.Close()
+		}
+		if s.open != 0 {
+			t.Errorf("%d blobs are open after %v", s.open, err)
+		}
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"fmt"
 	"math"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -12,7 +13,8 @@ import (
 
 const (
 	// xattrRecord begins the PAX key of an extended attribute, whose name
-	// follows literally; it is the only one that containerd reads.
+	// follows literally; it is the only one that containerd reads. Of the others,
+	// see otherXattr.
 	xattrRecord = "SCHILY.xattr."
 	// maxID is the largest owner: 2^32-1 means "leave it" to chown(2).
 	maxID = math.MaxUint32 - 1
@@ -77,6 +79,11 @@ func (x *index) addXattrs(i *inode, h *tar.Header) error {
 	for key := range h.PAXRecords {
 		if name, isXattr := strings.CutPrefix(key, xattrRecord); isXattr {
 			names = append(names, name)
+		} else if name, isXattr := otherXattr(key); isXattr {
+			// Some tars say it in both ways.
+			if _, both := h.PAXRecords[xattrRecord+name]; !both {
+				x.quota.xattrs.Add(1)
+			}
 		}
 	}
 	slices.Sort(names)
@@ -93,6 +100,29 @@ func (x *index) addXattrs(i *inode, h *tar.Header) error {
 		return fmt.Errorf("the names of %d xattrs are more than Linux holds", len(i.xattrs()))
 	}
 	return nil
+}
+
+// otherXattr gives the attribute that a PAX record of another kind says:
+// libarchive's, which has the name as in a URL, star's and GNU tar's access
+// control lists in words, and GNU tar's label. Neither containerd nor docker nor
+// umoci takes them, so no container has ever seen them: they are left out.
+func otherXattr(key string) (name string, is bool) {
+	if escaped, is := strings.CutPrefix(key, "LIBARCHIVE.xattr."); is {
+		if name, err := url.PathUnescape(escaped); err == nil {
+			return name, true
+		}
+		return escaped, true
+	}
+	switch key {
+	case "SCHILY.acl.access":
+		return aclAccess, true
+	case "SCHILY.acl.default":
+		return aclDefault, true
+	case "RHT.security.selinux":
+		return "security.selinux", true
+	}
+	// NFSv4's ("SCHILY.acl.ace") are no attribute that Linux has.
+	return key, strings.HasPrefix(key, "SCHILY.acl.")
 }
 
 func (x *index) addXattr(i *inode, name, value string) error {

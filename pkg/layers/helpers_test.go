@@ -31,12 +31,14 @@ type item struct {
 	body string
 }
 
-func (i item) xattr(name, value string) item {
+func (i item) xattr(name, value string) item { return i.pax(xattrRecord+name, value) }
+
+func (i item) pax(key, value string) item {
 	records := maps.Clone(i.PAXRecords)
 	if records == nil {
 		records = map[string]string{}
 	}
-	records[xattrRecord+name] = value
+	records[key] = value
 	i.PAXRecords = records
 	return i
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 
+	"github.com/ctr-rootfs/ctr-rootfs/internal/erofs"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 )
 
@@ -24,13 +26,16 @@ const modeImplied = 0o755
 // index is the tree of one layer alone: what its entries make of an empty
 // directory, and its marks on what is below.
 type index struct {
-	root  *node
-	layer uint32
-	quota *quota
-	// source holds the layer's tar of the given size: a part of the spool, or
-	// the blob, which is to be closed then. inPlace says that it may be that.
+	root   *node
+	layer  uint32
+	quota  *quota
+	format layertype.Format
+	// source holds the layer's tar or filesystem of the given size: a part of the
+	// spool, or the blob, which is to be closed then. inPlace says that it may be
+	// that. image is the filesystem.
 	source  io.ReaderAt
 	size    int64
+	image   *erofs.Image
 	blob    Blob
 	inPlace bool
 	// pending are the targets of hard links that the layer had not when they
@@ -62,7 +67,7 @@ func (x *index) impliedDirectory(name string) *node {
 	}
 }
 
-// body says where an entry's content lies in the layer's tar.
+// body says where an entry's content lies: see inode.offset.
 type body struct {
 	offset int64
 	sparse bool
@@ -88,7 +93,11 @@ func (x *index) add(h *tar.Header, b body) error {
 	if h.Typeflag == tar.TypeLink {
 		return x.addLink(parent, base, h)
 	}
-	return x.addObject(parent, base, h, b)
+	kind, err := kindOf(h.Typeflag)
+	if err != nil {
+		return err
+	}
+	return x.addObject(parent, base, kind, h, b)
 }
 
 // addRoot takes the root's own attributes. Anything else at the root's place
@@ -116,10 +125,15 @@ func (x *index) mark(parent *node, base string) error {
 	if strings.HasPrefix(base, aufsPrefix) {
 		return nil
 	}
-	hidden := strings.Clone(base[len(whiteoutPrefix):])
+	hidden := base[len(whiteoutPrefix):]
 	if hidden == "" || hidden == "." || hidden == ".." {
 		return fmt.Errorf("a whiteout of %q", hidden)
 	}
+	return x.hide(parent, strings.Clone(hidden))
+}
+
+// hide takes a name from what is below.
+func (x *index) hide(parent *node, hidden string) error {
 	if err := x.quota.addEntry(hidden); err != nil {
 		return err
 	}
@@ -183,11 +197,7 @@ func (n *node) takeGroup(parent *node) {
 
 // addObject puts a new object at its name; two directories become one, with the
 // attributes of the later.
-func (x *index) addObject(parent *node, base string, h *tar.Header, b body) error {
-	kind, err := kindOf(h.Typeflag)
-	if err != nil {
-		return err
-	}
+func (x *index) addObject(parent *node, base string, kind export.Type, h *tar.Header, b body) (err error) {
 	if old := parent.dir.get(base); old != nil && old.dir != nil && kind == export.Directory {
 		old.dir.named = true
 		return x.setAttributes(old.inode, h)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"sync"
 
 	"github.com/ctr-rootfs/ctr-rootfs/internal/inflate"
 )
@@ -19,10 +20,11 @@ type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-func newBlobStream(raw io.Reader) *blobStream {
+// newBlobStream shares wide with the image's other layers.
+func newBlobStream(raw io.Reader, wide *sync.Mutex) *blobStream {
 	s := &blobStream{in: bufio.NewReaderSize(raw, inflate.BufferSize)}
 	var err error
-	if s.tar, err = inflate.NewReader(s.in, inflate.Options{Sync: true}); err != nil {
+	if s.tar, err = inflate.NewReader(s.in, inflate.Options{Sync: true, Wide: wide}); err != nil {
 		// It is said when the stream is read, after the digests.
 		s.tar = &inflate.Reader{ReadCloser: io.NopCloser(failing{err})}
 	}

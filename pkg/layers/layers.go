@@ -4,6 +4,8 @@
 // Layers are inflated side by side into one spool file, while their headers are
 // indexed and their digests verified. The merge then works on the index alone,
 // and bodies are read from the spool, or from an uncompressed blob where it lies.
+// A layer may be an EROFS filesystem instead of a tar: it is read here, not by
+// the kernel.
 // The result is what containerd's overlayfs snapshotter shows of the same
 // layers; the doc comment of Open says where it is more.
 //
@@ -22,6 +24,7 @@ import (
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/ctr-rootfs/ctr-rootfs/internal/inflate"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
 )
 
 // What Options leaves at zero.
@@ -64,10 +67,13 @@ type Options struct {
 // Layer is one layer of an image. It has the fields of snapshot.Layer, so that
 // Layer(l) makes one of the other.
 type Layer struct {
-	// Descriptor gives the blob's digest and size, both of which are verified.
-	// How it is compressed is read from the blob itself, as containerd does.
+	// Descriptor gives the blob's media type, which says what it holds, and its
+	// digest and size, both of which are verified. How it is compressed is read
+	// from the blob itself: some builders say it wrong, and most readers do not
+	// mind.
 	Descriptor ispec.Descriptor
-	// DiffID is the digest of the uncompressed tar, from the image's config.
+	// DiffID is the digest of the uncompressed tar or filesystem, from the image's
+	// config.
 	DiffID digest.Digest
 	// Open gives the blob. This package closes it, at the end of Open or, where
 	// it is read in place, when the Tree is closed.
@@ -88,21 +94,29 @@ type Blob = interface {
 
 // Report counts what Open read, and what it left out.
 type Report struct {
-	// Headers is the number of tar entries of all layers.
+	// Headers is the number of tar entries, and of names in filesystems, of all
+	// layers.
 	Headers int64 `json:"headers"`
-	// Inflated is the bytes of all layers' tars, Spooled those of them that
-	// were written to the spool.
+	// Inflated is the bytes of all layers' tars and filesystems, Spooled those of
+	// them that were written to the spool.
 	Inflated int64 `json:"inflated"`
 	Spooled  int64 `json:"spooled"`
-	// Xattrs is the number of extended attributes that were left out since no
-	// Linux filesystem takes them: of a namespace that Linux has not, or
-	// "user." ones of something that is no file and no directory.
+	// Xattrs is the number of extended attributes that were left out: because no
+	// Linux filesystem takes them, being of a namespace that Linux has not, or
+	// "user." ones of something that is no file and no directory; or because only
+	// records say them that containerd does not read ("LIBARCHIVE.xattr.",
+	// "SCHILY.acl.", "RHT.security.selinux").
 	Xattrs int64 `json:"xattrsLeftOut"`
 }
 
 // Open reads the layers, the lowest first, and merges them by image-spec's
 // layer.md. No layer at all is an empty root. The Tree can be read until its
 // Close, which gives the spool back.
+//
+// A layer whose media type is not one of image-spec's or docker's for tars, or
+// containerd's for EROFS filesystems, is a *MediaTypeError, before any is opened.
+// One that is to be a tar and is none is a *ContentError. Nothing but zeros, or
+// nothing at all, is an empty layer.
 //
 // A blob whose digest, size or diff ID is wrong, that is cut off or goes on
 // after its compressed stream, is an error that names the layer, its digest and
@@ -132,7 +146,16 @@ type Report struct {
 // It reads what that refuses: hard links to lower layers and to later entries, a
 // whiteout beside a new entry of its name (which hides only what is below), GNU
 // sparse and contiguous files, paths over 4,096 bytes, up to 8 KiB.
+//
+// A filesystem is what the tar was that mkfs.erofs made it of, as far as it tells:
+// 0:0 character devices are whiteouts there, and "trusted.overlay." and
+// "user.overlay." xattrs are overlayfs's own, by which a directory is opaque. One
+// that is compressed, or has marks or features beyond these, is a
+// *FilesystemError.
 func Open(ctx context.Context, layers []Layer, o Options) (*Tree, error) {
+	if err := checkTypes(layers); err != nil {
+		return nil, err
+	}
 	q, sp := newQuota(o), newSpool(o.SpoolDir)
 	indexes, err := indexAll(ctx, layers, o.Workers, q, sp)
 	t := &Tree{implied: o.Implied, closers: []io.Closer{sp}}
@@ -140,7 +163,7 @@ func Open(ctx context.Context, layers []Layer, o Options) (*Tree, error) {
 		t.implied = time.Unix(0, 0)
 	}
 	for _, x := range indexes {
-		t.sources = append(t.sources, source{x.source, x.size})
+		t.sources = append(t.sources, source{x.source, x.size, x.image})
 		if x.blob != nil {
 			t.closers = append(t.closers, x.blob)
 		}
@@ -153,6 +176,15 @@ func Open(ctx context.Context, layers []Layer, o Options) (*Tree, error) {
 		return nil, errors.Join(err, t.Close())
 	}
 	return t, nil
+}
+
+// checkTypes fails where a layer is of a media type that is not read.
+func checkTypes(layers []Layer) error {
+	var all []ispec.Descriptor
+	for _, l := range layers {
+		all = append(all, l.Descriptor)
+	}
+	return layertype.Check(all, layertype.Merging)
 }
 
 // named says which layer an error is about.

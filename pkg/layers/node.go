@@ -15,7 +15,7 @@ type inode struct {
 	seconds int64
 	size    int64
 	// offset is where the body begins in its layer's tar; of a sparse file,
-	// where its first header does.
+	// where its first header does. In a filesystem it is the nid.
 	offset int64
 	extra  *extra
 	nanos  uint32

@@ -172,6 +172,8 @@ func TestRefusedThoughUnpacked(t *testing.T) {
 		{"an owner of -1", "owner -1:0 is out of range", owner(-1)},
 		{"an owner of 2^32-1", "owner 4294967295:0 is out of range", owner(1<<32 - 1)},
 		{"a PAX header that nothing follows", "unexpected EOF", []byte(raw{name: "x", magic: posixMagic, kind: 'x', body: records("path", "f")}.bytes() + strings.Repeat("\x00", 2*tarBlock))},
+		{"a long name that nothing follows", "unexpected EOF", []byte(raw{name: "././@LongLink", magic: gnuMagic, kind: 'L', body: "f\x00"}.bytes() + strings.Repeat("\x00", 2*tarBlock))},
+		{"no entry, and then text", "zeros and then other bytes", []byte(strings.Repeat("\x00", 2*tarBlock) + "text")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			view, err := unpackView(t, [][]byte{c.tar})

@@ -3,6 +3,7 @@ package layers
 import (
 	"cmp"
 	"math"
+	"sync"
 	"sync/atomic"
 )
 
@@ -14,6 +15,8 @@ type quota struct {
 	entries, bytes, metadata atomic.Int64
 	headers, spooled, xattrs atomic.Int64
 	inflated                 atomic.Int64
+	// wide is held by the layer that takes much memory to inflate.
+	wide sync.Mutex
 }
 
 func newQuota(o Options) *quota {

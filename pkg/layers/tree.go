@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/ctr-rootfs/ctr-rootfs/internal/erofs"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 )
 
@@ -22,10 +23,11 @@ type Tree struct {
 	report  Report
 }
 
-// source is a layer's tar.
+// source is a layer's tar, or its filesystem, of the given size.
 type source struct {
 	io.ReaderAt
-	size int64
+	size  int64
+	image *erofs.Image
 }
 
 var _ export.Tree = (*Tree)(nil)
@@ -111,10 +113,17 @@ func (t *Tree) entry(n *node, path string) *export.Entry {
 	return e
 }
 
-// open reads a body out of its layer's tar. It takes no descriptor, so any
-// number of them may be open.
+// open reads a body out of its layer. It takes no descriptor, so any number of
+// them may be open.
 func (t *Tree) open(i *inode, path string) (io.ReadCloser, error) {
 	from := t.sources[i.layer]
+	if from.image != nil {
+		file, err := from.image.Inode(uint64(i.offset))
+		if err != nil {
+			return nil, fmt.Errorf("opening %q: %w", path, err)
+		}
+		return &content{io.NewSectionReader(file, 0, i.size), path}, nil
+	}
 	if !i.sparse {
 		return &content{io.NewSectionReader(from, i.offset, i.size), path}, nil
 	}

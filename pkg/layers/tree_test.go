@@ -147,6 +147,13 @@ func TestLeftOutXattrs(t *testing.T) {
 		{"none", []layer{{file("f", "").xattr("user.a", "1")}}, 0},
 		{"of a symlink", []layer{{symlink("s", "f").xattr("user.a", "1").xattr("none.b", "1")}}, 2},
 		{"of a link to a lower symlink", []layer{{symlink("s", "f")}, {link("l", "s").xattr("user.a", "1")}}, 1},
+		{"of libarchive's", []layer{{file("f", "").pax("LIBARCHIVE.xattr.user.a", "MQ=="), dir("d", 0o755).pax("LIBARCHIVE.xattr.user.b", "")}}, 2},
+		{"of libarchive's, said twice", []layer{{file("f", "").xattr("user.ä %", "1").pax("LIBARCHIVE.xattr.user.%C3%A4%20%25", "MQ==").pax("LIBARCHIVE.xattr.%zz", "")}}, 1},
+		{"ACLs in words", []layer{{dir("d", 0o755).pax("SCHILY.acl.access", "user::rwx").pax("SCHILY.acl.default", "user::rwx").pax("SCHILY.acl.ace", "owner@:r:allow")}}, 3},
+		{"ACLs in words and not", []layer{{dir("d", 0o755).pax("SCHILY.acl.access", "user::rwx").xattr(aclAccess, "\x02\x00\x00\x00").pax("SCHILY.acl.default", "")}}, 1},
+		{"SELinux's labels", []layer{{file("f", "").pax("RHT.security.selinux", "a:b:c"), file("g", "").pax("RHT.security.selinux", "a").xattr("security.selinux", "a")}}, 1},
+		{"records of other things", []layer{{file("f", "").pax("SCHILY.fflags", "nodump").pax("LIBARCHIVE.creationtime", "1").pax("SCHILY.ino", "1").pax("RHT.x", "1").pax("comment", "c")}}, 0},
+		{"of a link, and of what is replaced", []layer{{file("f", "").pax("LIBARCHIVE.xattr.user.a", "")}, {file("f", ""), link("l", "f").pax("SCHILY.acl.access", "")}}, 2},
 		{"of a link to a lower file", []layer{{file("f", "")}, {link("l", "f").xattr("user.a", "1")}}, 0},
 	} {
 		tree, err := openImage(t, Options{}, tarsOf(c.layers)...)

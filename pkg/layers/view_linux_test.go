@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -97,8 +98,17 @@ func compareTrees(t *testing.T, tree, view export.Tree) {
 // namespace.
 func unpackView(t *testing.T, tars [][]byte) (export.Tree, error) {
 	t.Helper()
+	lower, err := unpackLayers(t, tars)
+	if err != nil {
+		return nil, err
+	}
+	return viewOf(t, lower)
+}
+
+// unpackLayers gives the layers' directories, the nearest first.
+func unpackLayers(t *testing.T, tars [][]byte) (lower []string, err error) {
+	t.Helper()
 	top := t.TempDir()
-	var lower []string // the nearest first
 	for i, content := range tars {
 		dir := filepath.Join(top, strconv.Itoa(i))
 		if err := os.Mkdir(dir, 0o755); err != nil {
@@ -113,13 +123,14 @@ func unpackView(t *testing.T, tars [][]byte) (export.Tree, error) {
 		}
 		lower = append([]string{dir}, lower...)
 	}
+	return lower, nil
+}
+
+func viewOf(t *testing.T, lower []string) (export.Tree, error) {
+	t.Helper()
 	if len(lower) < 2 {
 		// An overlay has at least two lower directories.
-		empty := filepath.Join(top, "empty")
-		if err := os.Mkdir(empty, 0o755); err != nil {
-			return nil, err
-		}
-		lower = append(lower, empty)
+		lower = append(slices.Clone(lower), t.TempDir())
 	}
 	root, err := mountOverlay(lower)
 	if err != nil {

@@ -138,15 +138,19 @@ func fields(line []byte, count int) [][]byte {
 	return slices.Clip(f[:count])
 }
 
-// parsePasswd reads name:password:uid:gid:gecos:home:shell (passwd(5)).
+// parsePasswd reads name:password:uid:gid:gecos:home:shell (passwd(5)). A line
+// without a gid has 0, as for containerd, umoci and podman. A uid that is missing
+// would be 0 there, too, which makes root of a mistake: it is an error here.
 func parsePasswd(line int, f [][]byte) (*passwdEntry, error) {
 	uid, ok := parseID(f[2])
 	if !ok {
 		return nil, idError("etc/passwd", line, "uid", f[2])
 	}
-	gid, ok := parseID(f[3])
-	if !ok {
-		return nil, idError("etc/passwd", line, "gid", f[3])
+	var gid uint32
+	if len(f[3]) > 0 {
+		if gid, ok = parseID(f[3]); !ok {
+			return nil, idError("etc/passwd", line, "gid", f[3])
+		}
 	}
 	return &passwdEntry{name: string(f[0]), uid: uid, gid: gid, home: string(f[5])}, nil
 }

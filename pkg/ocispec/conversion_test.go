@@ -90,7 +90,11 @@ func TestVerbatimFieldsEnv(t *testing.T) {
 		want           []string
 	}{
 		{"none", nil, nil, false, []string{path, home}},
-		{"kept as it is, twice and without a value", []string{"A=1", "B", "A=2", "=x"}, nil, false, []string{"A=1", "B", "A=2", "=x", path, home}},
+		{"a space and other letters in a name, = in a value", []string{"A B=1", "ö=", "C==", "D=a=b", " E=1"}, nil, false, []string{"A B=1", "ö=", "C==", "D=a=b", " E=1", path, home}},
+		{"no runtime takes these", []string{"ALONE", "A=1", "=x", "", "=", "B\x00=1", "C=\x00"}, nil, false, []string{"A=1", path, home}},
+		{"the last one of a name, in the first one's place", []string{"A=1", "B=2", "A=", "A=3"}, nil, false, []string{"A=3", "B=2", path, home}},
+		{"one without a value unsets nothing", []string{"A=1", "A", "PATH", "HOME"}, nil, false, []string{"A=1", path, home}},
+		{"option gives one without a value", []string{"ALONE"}, []string{"ALONE=1"}, false, []string{path, home, "ALONE=1"}},
 		{"PATH is not replaced", []string{"PATH=/x"}, nil, false, []string{"PATH=/x", home}},
 		{"an empty PATH is a PATH", []string{"PATH=", "HOME="}, nil, false, []string{"PATH=", "HOME="}},
 		{"PATHS is no PATH", []string{"PATHS=/x"}, nil, false, []string{"PATHS=/x", path, home}},
@@ -118,14 +122,33 @@ func TestVerbatimFieldsEntrypointAndCmd(t *testing.T) {
 		{"Entrypoint alone", []string{"/e", "1"}, nil, nil, []string{"/e", "1"}},
 		{"Cmd alone", nil, []string{"/c", "2"}, nil, []string{"/c", "2"}},
 		{"Cmd appended to Entrypoint", []string{"/e", "1"}, []string{"2", ""}, nil, []string{"/e", "1", "2", ""}},
+		{"an empty string is no Entrypoint", []string{""}, []string{"/c", "2"}, nil, []string{"/c", "2"}},
+		{"an Entrypoint with an empty argument", []string{"/e", ""}, []string{"2"}, nil, []string{"/e", "", "2"}},
+		{"a list of nothing is no Entrypoint", []string{}, []string{"/c"}, nil, []string{"/c"}},
+		{"Args instead of an empty Entrypoint", []string{""}, nil, []string{"/bin/id"}, []string{"/bin/id"}},
+		{"Args instead of empty strings", []string{"", ""}, []string{""}, []string{"/bin/id", ""}, []string{"/bin/id", ""}},
 		{"Args instead of both", []string{"/e"}, []string{"2"}, []string{"/bin/id", "-u"}, []string{"/bin/id", "-u"}},
 	} {
 		img := testImage(ispec.ImageConfig{Entrypoint: c.entry, Cmd: c.cmd})
 		equal(t, c.name, mustNew(t, img, Accounts{}, Options{Args: c.args}).Process.Args, c.all)
 	}
-	_, err := New(testImage(ispec.ImageConfig{Cmd: []string{}}), Accounts{}, Options{})
-	if !errors.Is(err, ErrNoArgs) {
-		t.Errorf("nothing to run: got %v, want ErrNoArgs", err)
+	for _, c := range []struct {
+		name             string
+		entry, cmd, args []string
+		want             error
+	}{
+		{"nothing", nil, []string{}, nil, ErrNoArgs},
+		{"an empty Entrypoint alone", []string{""}, nil, nil, ErrNoArgs},
+		{"two empty strings", []string{"", ""}, []string{"/c"}, nil, ErrEmptyCommand},
+		{"an empty string before a program", []string{"", "/e"}, nil, nil, ErrEmptyCommand},
+		{"an empty Cmd", nil, []string{""}, nil, ErrEmptyCommand},
+		{"an empty Entrypoint and Cmd", []string{""}, []string{""}, nil, ErrEmptyCommand},
+		{"an empty argument of the user's", []string{"/e"}, nil, []string{""}, ErrEmptyCommand},
+	} {
+		img := testImage(ispec.ImageConfig{Entrypoint: c.entry, Cmd: c.cmd})
+		if _, err := New(img, Accounts{}, Options{Args: c.args}); !errors.Is(err, c.want) {
+			t.Errorf("%s: got %v, want %v", c.name, err, c.want)
+		}
 	}
 }
 
@@ -236,11 +259,10 @@ func TestOptionalFieldsVolumes(t *testing.T) {
 	equal(t, "a volume belongs to who is not root", mounts[len(mounts)-1].Options,
 		[]string{"nosuid", "nodev", "tmpcopyup", "uid=1000", "gid=5"})
 
-	for _, bad := range []string{"data", "", "/", "/data/..", "./data"} {
-		img := testImage(ispec.ImageConfig{Volumes: map[string]struct{}{bad: {}}})
-		_, err := New(img, Accounts{}, Options{})
-		wantError(t, "volume "+bad, err, `reading volume "`+bad+`": want an absolute path below /`)
-	}
+	none := mustNew(t, testImage(ispec.ImageConfig{Volumes: volumes}), Accounts{}, Options{Volumes: VolumesNone}).Mounts
+	equal(t, "none", len(none), len(defaultMounts()))
+	_, err := New(testImage(ispec.ImageConfig{}), Accounts{}, Options{Volumes: "bind"})
+	wantError(t, "unknown", err, `reading volumes "bind": want "tmpfs" or "none"`)
 }
 
 func TestRootfsType(t *testing.T) {

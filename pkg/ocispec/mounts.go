@@ -28,8 +28,8 @@ func defaultMounts() []rspec.Mount {
 	}
 }
 
-// newMounts gives the defaults, then volumes and the user's mounts by
-// destination, so that a mount comes after the one it lies in. One destination
+// newMounts gives the defaults, then volumes (as Clean gives them) and the user's
+// mounts by destination, so that a mount comes after the one it lies in. One destination
 // is mounted once: the user's mount wins, in the default's place, then the
 // default, then the volume.
 func newMounts(volumes map[string]struct{}, owner identity, user []rspec.Mount) ([]rspec.Mount, error) {
@@ -37,7 +37,7 @@ func newMounts(volumes map[string]struct{}, owner identity, user []rspec.Mount) 
 	var added []rspec.Mount
 	mounts := defaultMounts()
 	for _, m := range user {
-		at, err := cleanDestination("mount", m.Destination)
+		at, err := cleanDestination(m.Destination)
 		if err != nil {
 			return nil, err
 		}
@@ -62,12 +62,7 @@ func newMounts(volumes map[string]struct{}, owner identity, user []rspec.Mount) 
 		taken[m.Destination] = true
 	}
 	for _, volume := range sortedKeys(volumes) {
-		at, err := cleanDestination("volume", volume)
-		if err != nil {
-			return nil, err
-		}
-		if !taken[at] {
-			taken[at] = true
+		if !taken[volume] {
 			added = append(added, volumeMount(volume, owner))
 		}
 	}
@@ -91,10 +86,10 @@ func volumeMount(volume string, owner identity) rspec.Mount {
 }
 
 // cleanDestination refuses the root itself, on which nothing can be mounted.
-func cleanDestination(what, destination string) (string, error) {
+func cleanDestination(destination string) (string, error) {
 	at := path.Clean(destination)
 	if !path.IsAbs(at) || at == "/" {
-		return "", fmt.Errorf("reading %s %q: want an absolute path below /", what, destination)
+		return "", fmt.Errorf("reading mount %q: want an absolute path below /", destination)
 	}
 	return at, nil
 }
@@ -131,6 +126,23 @@ func MountPoints(spec *rspec.Spec) []MountPoint {
 	// Of mounts on one place the first one needs the place; it stays first.
 	slices.SortStableFunc(points, func(a, b MountPoint) int { return strings.Compare(a.Path, b.Path) })
 	return slices.CompactFunc(points, func(a, b MountPoint) bool { return a.Path == b.Path })
+}
+
+// WorkingDir gives the path of process.cwd in the root, in the form of
+// MountPoint.Path. It is empty for the root itself, and if spec mounts something at
+// the path or above it: the process does not see the root's directory then. Runtimes
+// make a missing working directory, but not in a root that cannot be written to.
+func WorkingDir(spec *rspec.Spec) string {
+	if spec.Process == nil {
+		return ""
+	}
+	cwd := strings.TrimPrefix(path.Clean("/"+spec.Process.Cwd), "/")
+	for _, point := range MountPoints(spec) {
+		if cwd == point.Path || strings.HasPrefix(cwd, point.Path+"/") {
+			return ""
+		}
+	}
+	return cwd
 }
 
 func isBind(m rspec.Mount) bool {

@@ -113,3 +113,19 @@ func TestMountPoints(t *testing.T) {
 		t.Errorf("no mounts: got %v", got)
 	}
 }
+
+func TestWorkingDir(t *testing.T) {
+	spec := mustNew(t, testImage(ispec.ImageConfig{Volumes: map[string]struct{}{"/data": {}}}), Accounts{}, Options{})
+	for cwd, want := range map[string]string{
+		"/": "", "/srv/app": "srv/app", "/srv//app/": "srv/app", "/../a/../b": "b", "/datas": "datas",
+		"/data": "", "/data/work": "", "/proc": "", "/proc/self": "", "/dev/x": "", "/sys/x": "", "/process": "process",
+	} {
+		spec.Process.Cwd = cwd
+		if got := WorkingDir(spec); got != want {
+			t.Errorf("cwd %q: got %q, want %q", cwd, got, want)
+		}
+	}
+	if got := WorkingDir(&rspec.Spec{}); got != "" {
+		t.Errorf("no process: got %q", got)
+	}
+}

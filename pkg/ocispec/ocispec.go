@@ -27,6 +27,21 @@ const RootPath = "rootfs"
 // says what to run.
 var ErrNoArgs = errors.New("the image has no Entrypoint and no Cmd")
 
+// ErrEmptyCommand is wrapped by New's error where the command to run is an
+// empty string, which no runtime can start.
+var ErrEmptyCommand = errors.New("the command is an empty string")
+
+// VolumeMode says what becomes of the image's volumes.
+type VolumeMode string
+
+const (
+	// VolumesTmpfs is the default: each is a tmpfs, which the runtime fills with
+	// what the image has there.
+	VolumesTmpfs VolumeMode = "tmpfs"
+	// VolumesNone leaves them out: what the image has there is part of its root.
+	VolumesNone VolumeMode = "none"
+)
+
 // Options change what the image says. The zero value changes nothing.
 type Options struct {
 	// Args is the whole process.args, instead of the image's Entrypoint and
@@ -51,6 +66,8 @@ type Options struct {
 	// Rootless, where set, makes a spec that this user of the host can start
 	// without privilege; see HostUser.
 	Rootless *HostUser
+	// Volumes is what becomes of the image's volumes; empty is VolumesTmpfs.
+	Volumes VolumeMode
 	// Mounts are added, and take the place of a default mount or a volume
 	// with the same destination; a bind on /dev takes away the defaults below
 	// it, too. ParseMount reads docker's syntax.
@@ -85,11 +102,13 @@ type Options struct {
 // New gives the runtime configuration of img by conversion.md, with the
 // defaults of this package and the changes of o. acc is needed only where
 // NeedsAccounts says so. An error says what of the image or the options
-// cannot be converted; a user or group that does not exist is one.
+// cannot be converted; a user or group that does not exist is one. What Clean
+// drops is left out.
 func New(img ispec.Image, acc Accounts, o Options) (*rspec.Spec, error) {
 	if err := checkImage(img); err != nil {
 		return nil, err
 	}
+	img, _ = Clean(img, o)
 	if err := checkOptions(o); err != nil {
 		return nil, err
 	}

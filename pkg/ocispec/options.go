@@ -32,6 +32,11 @@ func (o Options) Check() error {
 	if _, err := newMounts(nil, identity{}, o.Mounts); err != nil {
 		return err
 	}
+	if len(o.Args) > 0 {
+		if _, err := processArgs(ispec.ImageConfig{}, o); err != nil {
+			return err
+		}
+	}
 	if _, err := processCwd(ispec.ImageConfig{}, o); err != nil {
 		return err
 	}
@@ -64,6 +69,11 @@ func checkOptions(o Options) error {
 	case "", UserGroupsSpec, UserGroupsDocker:
 	default:
 		return fmt.Errorf("reading user groups %q: want %q or %q", o.UserGroups, UserGroupsSpec, UserGroupsDocker)
+	}
+	switch o.Volumes {
+	case "", VolumesTmpfs, VolumesNone:
+	default:
+		return fmt.Errorf("reading volumes %q: want %q or %q", o.Volumes, VolumesTmpfs, VolumesNone)
 	}
 	if len(o.Hostname) > MaxHostname {
 		return fmt.Errorf("reading hostname %q: over %d bytes", o.Hostname, MaxHostname)

@@ -57,6 +57,8 @@ func TestOptionsThatAreRefused(t *testing.T) {
 		want string
 	}{
 		{Options{UserGroups: "podman"}, `user groups "podman"`},
+		{Options{Volumes: "bind"}, `volumes "bind"`},
+		{Options{Args: []string{"", "x"}}, `process.args of ["" "x"]: the command is an empty string`},
 		{Options{Hostname: strings.Repeat("h", 65)}, "over 64 bytes"},
 		{Options{Hostname: "a\x00b"}, `writing hostname "a\x00b"`},
 		{Options{Args: []string{"\xff"}}, `writing args "\xff": not UTF-8`},

@@ -15,9 +15,9 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 
 // newProcess fills in what conversion.md, Verbatim Fields, names.
 func newProcess(config ispec.ImageConfig, id identity, o Options) (*rspec.Process, error) {
-	args := processArgs(config, o)
-	if len(args) == 0 {
-		return nil, fmt.Errorf("making process.args: %w", ErrNoArgs)
+	args, err := processArgs(config, o)
+	if err != nil {
+		return nil, err
 	}
 	cwd, err := processCwd(config, o)
 	if err != nil {
@@ -40,11 +40,18 @@ func newProcess(config ispec.ImageConfig, id identity, o Options) (*rspec.Proces
 }
 
 // processArgs appends Cmd to Entrypoint (conversion.md, Verbatim Fields, 2).
-func processArgs(config ispec.ImageConfig, o Options) []string {
+func processArgs(config ispec.ImageConfig, o Options) ([]string, error) {
+	args := slices.Concat(config.Entrypoint, config.Cmd)
 	if len(o.Args) > 0 {
-		return slices.Clone(o.Args)
+		args = slices.Clone(o.Args)
 	}
-	return slices.Concat(config.Entrypoint, config.Cmd)
+	switch {
+	case len(args) == 0:
+		return nil, fmt.Errorf("making process.args: %w", ErrNoArgs)
+	case args[0] == "":
+		return nil, fmt.Errorf("making process.args of %q: %w", args, ErrEmptyCommand)
+	}
+	return args, nil
 }
 
 func processCwd(config ispec.ImageConfig, o Options) (string, error) {

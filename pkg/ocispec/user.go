@@ -36,6 +36,7 @@ type identity struct {
 // NeedsAccounts says whether New looks into the root's etc/passwd or etc/group
 // for this image and these options. Where it does not, they need not be read.
 func NeedsAccounts(img ispec.Image, o Options) bool {
+	img, _ = Clean(img, o)
 	if !hasVariable(img.Config.Env, "HOME") && !hasVariable(o.Env, "HOME") {
 		return true
 	}

@@ -23,6 +23,14 @@ over:x:2147483648:0::/:
 negative:x:-1:0::/:
 short:x
 text:x:1005:gid::/:
+nogid:x:1010
+nogid2:x:1011::/home/nogid2:/bin/sh
+nogid3:x:1012:
+nogid4:x:1013::g:/h4:
+emptyuid:x::5::/:
+spaced:x: 1014:5::/:
+alone
+many:x:1015:1016::/many:/bin/sh:more:fields
 plus:x:+5:0::/:
 +::::::
 ` + "\xff\xfe:x:1006:1006::/\xff:\n"
@@ -72,6 +80,16 @@ func TestConfigUser(t *testing.T) {
 		{"max", "", "2147483647:2147483647[]/", true},
 		{"homeless", "", "1002:1002[]/", true},
 		{"indented", "", "1004:1004[]/home/indented", true},
+		{"nogid", "", "1010:0[]/", true},
+		{"nogid:", "", "1010:0[]/", true},
+		{"nogid:web", "", "1010:33[]/", true},
+		{"1010", "docker", "1010:0[]/", true},
+		{"nogid2", "", "1011:0[]/bin/sh", true}, // fields count from the left, as for everybody
+		{"1011", "", "1011:0[]/bin/sh", true},
+		{"nogid3", "", "1012:0[]/", true},
+		{"nogid4", "", "1013:0[]/h4", true},
+		{"many", "", "1015:1016[]/many", true},
+		{"1000:", "", "1000:1001[]/home/app", true},
 		{"123", "", "123:0[]/", true}, // a number, though someone has it as name
 	} {
 		id, err := resolveUser(c.user, c.mode, testAccounts())
@@ -100,7 +118,12 @@ func TestConfigUserErrors(t *testing.T) {
 		{"negative", `line 11: uid "-1"`},
 		{"short", `line 12: uid ""`},
 		{"text", `line 13: gid "gid"`},
-		{"plus", `line 14: uid "+5"`},
+		{"plus", `line 22: uid "+5"`},
+		{"emptyuid", `line 18: uid ""`},
+		{"spaced", `line 19: uid " 1014"`},
+		{"alone", `line 20: uid ""`},
+		{":5", `reading user ":5": want user, or user:group`},
+		{"app ", `looking up user "app " in etc/passwd: not found`},
 		{"app:over", `looking up group "over" in etc/group: reading etc/group line 7: gid "4294967295"`},
 		{"app:text", `gid "abc"`},
 		{"2147483648", `reading user "2147483648": out of range 0 to 2147483647`},

@@ -1,7 +1,9 @@
 package snapshot
 
 import (
+	"archive/tar"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -13,8 +15,10 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sys/unix"
 
 	"github.com/ctr-rootfs/ctr-rootfs/internal/inflate"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/rootfs"
 )
 
@@ -28,7 +32,8 @@ type differ struct {
 }
 
 // Apply unpacks the layer desc into the snapshot of mounts, and gives the size
-// and digest of the tar that was in it.
+// and digest of the tar that was in it. The layer's media type was checked
+// before; what is no tar is a *layertype.ContentError.
 func (d differ) Apply(ctx context.Context, desc ispec.Descriptor, mounts []mount.Mount, _ ...diff.ApplyOpt) (ispec.Descriptor, error) {
 	dir, options, err := inPlaceOf(mounts)
 	if err != nil {
@@ -47,15 +52,17 @@ func (d differ) Apply(ctx context.Context, desc ispec.Descriptor, mounts []mount
 	inflated := inflate.Ahead(d.quota.Limit(layer))
 	defer func() { _ = inflated.Close() }()
 	digester := digest.Canonical.Digester()
-	tar := &counted{r: io.TeeReader(inflated, digester.Hash())}
-	if _, err := archive.Apply(ctx, dir, tar, options...); err != nil {
+	var check layertype.TarCheck
+	content := &counted{r: io.TeeReader(inflated, io.MultiWriter(digester.Hash(), &check))}
+	_, err = archive.Apply(ctx, dir, content, options...)
+	if err == nil {
+		// A diff ID covers what follows the end of the archive, too.
+		_, err = io.Copy(io.Discard, content)
+	}
+	if err := check.Explain(desc.MediaType, refusedBy(dir, content, err)); err != nil {
 		return ispec.Descriptor{}, fmt.Errorf("unpacking layer %s: %w", desc.Digest, err)
 	}
-	// A diff ID covers what follows the end of the archive, too.
-	if _, err := io.Copy(io.Discard, tar); err != nil {
-		return ispec.Descriptor{}, fmt.Errorf("reading layer %s: %w", desc.Digest, err)
-	}
-	return ispec.Descriptor{MediaType: ispec.MediaTypeImageLayer, Size: tar.n, Digest: digester.Digest()}, nil
+	return ispec.Descriptor{MediaType: ispec.MediaTypeImageLayer, Size: content.n, Digest: digester.Digest()}, nil
 }
 
 // Compare makes a layer; nothing here ever does.
@@ -89,14 +96,36 @@ func inPlaceOf(mounts []mount.Mount) (string, []archive.ApplyOpt, error) {
 	return upper, options, nil
 }
 
-// counted counts what was read.
+// refusedBy says of an error of unpacking into dir whether it is the layer's, or
+// the filesystem's: overlayfs lets nobody but itself make whiteouts, and the root
+// of a container is an overlay.
+func refusedBy(dir string, layer *counted, err error) error {
+	var fs unix.Statfs_t
+	switch {
+	case err == nil:
+		return nil
+	case layer.err != nil, errors.Is(err, tar.ErrHeader), errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("%w: %w", ErrLayerUnread, err)
+	case !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EOPNOTSUPP), unix.Statfs(dir, &fs) != nil:
+		return err
+	case fs.Type == unix.OVERLAYFS_SUPER_MAGIC:
+		return fmt.Errorf("%w: %w", ErrOnOverlay, err)
+	}
+	return err
+}
+
+// counted counts what was read, and keeps why no more can be read.
 type counted struct {
-	r io.Reader
-	n int64
+	r   io.Reader
+	n   int64
+	err error
 }
 
 func (c *counted) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n += int64(n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		c.err = err
+	}
 	return n, err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/containerd/errdefs"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/archive"
 )
 
@@ -26,14 +27,20 @@ func openCollection(ctx context.Context, req Request, o Options) (collection, er
 	if req.Source.Kind == OCILayout {
 		return archive.Layout(req.Source.Name), nil
 	}
+	document := archive.OCIIndex
+	if req.Source.Kind == DockerArchive {
+		document = archive.DockerManifest
+	}
 	return archive.OpenTar(ctx, req.Source.Name, archive.Options{
-		Stdin: req.Stdin, SpoolDir: req.SpoolDir, MaxBytes: o.MaxBytes,
+		Document: document,
+		Stdin:    req.Stdin, SpoolDir: req.SpoolDir, MaxBytes: o.MaxBytes,
 		Watch: func(r io.Reader, total int64) io.Reader { return watchReading(r, o.Progress, total) },
 	})
 }
 
-// chosen gives the image of c that the request asks for.
-func chosen(ctx context.Context, c collection, src Source, want wanted) (*Image, error) {
+// chosen gives the image of c that src asks for, whose layers are to be read in
+// the given way.
+func chosen(ctx context.Context, c collection, src Source, want wanted, way layertype.Way) (*Image, error) {
 	index, err := c.Index(ctx)
 	if err != nil {
 		return nil, err
@@ -45,11 +52,20 @@ func chosen(ctx context.Context, c collection, src Source, want wanted) (*Image,
 	if len(targets) == 0 {
 		return nil, &ReferenceError{Path: src.Name, Ref: src.Ref, Have: names}
 	}
+	// One of several would be taken for all.
+	if tar, isTar := c.(*archive.Tar); isTar && src.Ref == "" {
+		if elsewhere := tar.Beyond(index); len(elsewhere) > 0 {
+			return nil, &ReferenceError{Path: src.Name, Have: names, Elsewhere: elsewhere}
+		}
+	}
 	image, err := choose(ctx, c, src.String(), targets, want)
 	if err != nil {
 		return nil, err
 	}
-	// Whoever asks for the layers later is told first that one is missing.
+	// What is wrong with a layer comes first, and not when it is its turn.
+	if err := layertype.Check(image.Layers, way); err != nil {
+		return nil, err
+	}
 	for i, layer := range image.Layers {
 		ra, err := c.ReaderAt(ctx, layer)
 		if err != nil {
@@ -60,6 +76,34 @@ func chosen(ctx context.Context, c collection, src Source, want wanted) (*Image,
 		}
 	}
 	return image, nil
+}
+
+// chosenOrOther is chosen. Where the list that src means does not give the image, and
+// the archive's other one does, the error is an OtherListError.
+func chosenOrOther(ctx context.Context, c collection, src Source, want wanted, way layertype.Way) (*Image, error) {
+	image, err := chosen(ctx, c, src, want, way)
+	tar, isTar := c.(*archive.Tar)
+	if err == nil || ctx.Err() != nil || !isTar {
+		return image, err
+	}
+	other := tar.Other()
+	if other == nil {
+		return nil, err
+	}
+	elsewhere := src
+	elsewhere.Kind = OCIArchive
+	if src.Kind == OCIArchive {
+		elsewhere.Kind = DockerArchive
+	}
+	var reference *ReferenceError
+	var cut *CutError
+	fewer := errors.As(err, &reference) && len(reference.Elsewhere) > 0
+	if absent := !tar.Has() && !errors.As(err, &cut); !fewer && !absent {
+		if _, otherErr := chosen(ctx, other, elsewhere, want, way); otherErr != nil {
+			return nil, err
+		}
+	}
+	return nil, &OtherListError{Other: elsewhere, List: string(other.Document()), Err: err}
 }
 
 // imported copies an image out of an archive or layout into the store. No name
@@ -89,7 +133,7 @@ func (s *Store) importing(ctx context.Context, store content.Store, req Request,
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	image, err := chosen(ctx, c, req.Source, want)
+	image, err := chosenOrOther(ctx, c, req.Source, want, layertype.Unpacking)
 	if err != nil {
 		return nil, err
 	}

@@ -112,7 +112,7 @@ func (v *View) describe(ctx context.Context, sess *session, c containers.Contain
 		return info, nil
 	default:
 		// Its root is there, whatever has become of the image.
-		v.store.opts.Notify(fmt.Sprintf("the image %q of container %q cannot be read: %v", c.Image, c.ID, err))
+		v.store.opts.Warn(fmt.Sprintf("the image %q of container %q cannot be read: %v", c.Image, c.ID, err))
 		return info, nil
 	}
 	same, err := madeFrom(ctx, sn, info, image)

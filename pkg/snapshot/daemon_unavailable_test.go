@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/containerd/containerd/api/services/version/v1"
+	"github.com/opencontainers/go-digest"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -64,7 +65,7 @@ func TestUnavailable(t *testing.T) {
 	s, server := startProxying(t)
 	stat := func() error {
 		return s.with(t.Context(), func(ctx context.Context, sess *session) error {
-			_, err := unpackedIn(ctx, sess, &Image{Layers: make([]ispec.Descriptor, 1)}, []string{"proxy"})
+			_, err := unpackedIn(ctx, sess, &Image{Config: ispec.Image{RootFS: ispec.RootFS{DiffIDs: []digest.Digest{digest.FromString("")}}}}, []string{"proxy"})
 			return err
 		})
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ctr-rootfs/ctr-rootfs/internal/inflate"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/archive"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/registry"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/rootfs"
@@ -29,6 +30,14 @@ var ErrLimit = inflate.ErrLimit
 // ErrRegistryToken says that docker's config.json has only a token for a
 // registry that cannot be sent.
 var ErrRegistryToken = registry.ErrRegistryToken
+
+// ErrLayerUnread says that the embedded store could not read a layer that it was
+// unpacking, because it is cut off, for instance: no other way reads it, either.
+var ErrLayerUnread = errors.New("reading its blob")
+
+// ErrOnOverlay says that the embedded store cannot unpack a layer, as it lies on
+// an overlay.
+var ErrOnOverlay = errors.New("the store lies on an overlay, which does not take all that layers have")
 
 // SocketError says why no daemon answers at Address.
 type SocketError struct {
@@ -116,14 +125,40 @@ func (e *ArchiveError) Unwrap() []error {
 // in Dir, or read from it: Err.
 type SpoolError = archive.SpoolError
 
+// CutError says that an archive has lost its end.
+type CutError = archive.CutError
+
+// ForeignError says that a file is packed in what is not read here, and which
+// command unpacks it.
+type ForeignError = archive.ForeignError
+
+// ErrOldDocker is an archive of a docker before 1.10.
+var ErrOldDocker = archive.ErrOldDocker
+
+// OtherListError says that what an archive's index.json or manifest.json does not
+// give, as Err says, List gives: the other one of the two, which Other reads.
+type OtherListError struct {
+	Other Source
+	List  string
+	Err   error
+}
+
+func (e *OtherListError) Error() string { return e.Err.Error() }
+
+func (e *OtherListError) Unwrap() error { return e.Err }
+
 // ReferenceError says that an archive holds no image named Ref, or several
-// that are, or where none was named. Have tells them apart.
+// that are, or where none was named. Have tells them apart. Where none was named,
+// Elsewhere are those that only the archive's other list of images has.
 type ReferenceError struct {
-	Path, Ref string
-	Have      []string
+	Path, Ref       string
+	Have, Elsewhere []string
 }
 
 func (e *ReferenceError) Error() string {
+	if len(e.Elsewhere) > 0 {
+		return fmt.Sprintf("choosing an image of %q: its other list of images has more: %s", e.Path, listed(e.Elsewhere))
+	}
 	if e.Ref == "" {
 		return fmt.Sprintf("choosing an image of %q: it holds %s", e.Path, listed(e.Have))
 	}
@@ -223,6 +258,13 @@ func ofSnapshotter(err error) error {
 	}
 	return err
 }
+
+// LayerTypeError says which layer's media type is not one that can be read, by
+// the way that was asked for.
+type LayerTypeError = layertype.Error
+
+// LayerContentError says that a layer's content is not what its media type says.
+type LayerContentError = layertype.ContentError
 
 // IncompleteError says that an image is named in the store without the
 // manifest or config for the platform, and that it was not to be pulled.

@@ -15,6 +15,8 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
 )
 
 // What the three documents of an image are called by one another in the seeds:
@@ -92,7 +94,7 @@ func FuzzChoose(f *testing.F) {
 			t.Fatal(err)
 		}
 		c := collect(root, nested, manifest, config)
-		image, err := chosen(t.Context(), c, Source{Kind: OCIArchive, Name: "f.tar", Ref: ref}, want)
+		image, err := chosen(t.Context(), c, Source{Kind: OCIArchive, Name: "f.tar", Ref: ref}, want, layertype.Merging)
 		if err != nil {
 			return
 		}
@@ -161,6 +163,8 @@ func FuzzArchive(f *testing.F) {
 	f.Add("manifest.json", manifest, config, "other", byte(tar.TypeSymlink), uint(0))
 	f.Add("manifest.json", manifest, config, "./other", byte(tar.TypeLink), uint(700))
 	f.Add("index.json", seedIndex, seedConfig, "a layer", byte(tar.TypeReg), uint(0))
+	f.Add("both", manifest, config, "a layer", byte(tar.TypeReg), uint(0))
+	f.Add("repositories", "{}", config, "a layer", byte(tar.TypeReg), uint(0))
 	path := filepath.Join(f.TempDir(), "image.tar")
 	f.Fuzz(func(t *testing.T, name, index, config, layer string, kind byte, cut uint) {
 		of := digest.FromString(layer).String()
@@ -170,7 +174,11 @@ func FuzzArchive(f *testing.F) {
 			{"c.json", strings.ReplaceAll(config, configPlace, of), tar.TypeReg},
 			{"other", "a layer", tar.TypeReg}, {"l", layer, kind},
 		}
-		if name == ispec.ImageIndexFile {
+		if name == "both" {
+			members[0].name = "manifest.json"
+			members = append(members, archiveMember{ispec.ImageIndexFile, string(collect(seedIndex, "", seedManifest, config).root), tar.TypeReg})
+		}
+		if name == "both" || name == ispec.ImageIndexFile {
 			members = append(members, archiveMember{ispec.ImageLayoutFile, `{"imageLayoutVersion":"1.0.0"}`, tar.TypeReg})
 		}
 		for d, data := range image.documents {
@@ -180,18 +188,20 @@ func FuzzArchive(f *testing.F) {
 		if err := os.WriteFile(path, data[:len(data)-int(cut%uint(len(data)))], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		readArchive(t, path)
+		for _, kind := range []SourceKind{OCIArchive, DockerArchive} {
+			readArchive(t, Source{Kind: kind, Name: path})
+		}
 	})
 }
 
 // readArchive goes as far as an archive lets it.
-func readArchive(t *testing.T, path string) {
+func readArchive(t *testing.T, src Source) {
 	t.Helper()
 	want, err := platform("linux/amd64")
 	if err != nil {
 		t.Fatal(err)
 	}
-	req := Request{Source: Source{Kind: OCIArchive, Name: path}}
+	req := Request{Source: src}
 	c, err := openCollection(t.Context(), req, Options{})
 	if err != nil {
 		return
@@ -201,7 +211,7 @@ func readArchive(t *testing.T, path string) {
 			t.Error(err)
 		}
 	}()
-	image, err := chosen(t.Context(), c, req.Source, want)
+	image, err := chosenOrOther(t.Context(), c, req.Source, want, layertype.Merging)
 	if err != nil {
 		return
 	}
@@ -237,7 +247,7 @@ func TestIndexesAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = chosen(t.Context(), c, Source{Kind: OCIArchive, Name: "f.tar", Ref: ""}, want)
+	_, err = chosen(t.Context(), c, Source{Kind: OCIArchive, Name: "f.tar", Ref: ""}, want, layertype.Merging)
 	if err == nil || !strings.Contains(err.Error(), "more than 10000 manifests") {
 		t.Errorf("got the error %v", err)
 	}

@@ -15,7 +15,9 @@ import (
 	"github.com/opencontainers/image-spec/identity"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/archive"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/imageconfig"
 )
 
 // Image is one platform's image: what its manifest and config say.
@@ -25,8 +27,14 @@ type Image struct {
 	// Target is what the name stands for (often an index), Manifest the
 	// chosen platform's.
 	Target, Manifest ispec.Descriptor
-	Layers           []ispec.Descriptor
-	Config           ispec.Image
+	// Layers are all that the manifest lists, of whatever media type.
+	Layers []ispec.Descriptor
+	Config ispec.Image
+	// Unread holds the fields of the config that are empty in Config because their
+	// values have the wrong type, each with the reason. The keys are the names of
+	// image-spec's config.md, as in "created" or "config.Cmd". Platform and rootfs
+	// are never among them: without those there is no Image.
+	Unread map[string]error
 	// ConfigBlob describes the config's blob.
 	ConfigBlob ispec.Descriptor
 	Platform   ispec.Platform
@@ -163,32 +171,48 @@ func (e artifactError) Unwrap() error { return e.error }
 // Artifact Usage"). Odd images have such a config, too: it is asked of what cannot
 // be read.
 func isArtifact(m ispec.Manifest) bool {
-	isLayer := func(l ispec.Descriptor) bool { return images.IsLayerType(l.MediaType) }
 	return !images.IsConfigType(m.Config.MediaType) || len(m.Layers) > 0 && !slices.ContainsFunc(m.Layers, isLayer)
+}
+
+// isLayer says whether a descriptor is a layer's, for containerd or here.
+func isLayer(d ispec.Descriptor) bool {
+	return images.IsLayerType(d.MediaType) || layertype.FormatOf(d.MediaType) != ""
 }
 
 // read fills in the config, its platform, and the manifest's layers.
 func (i *Image) read(ctx context.Context, blobs content.Provider, manifest ispec.Manifest) error {
-	if err := document(ctx, blobs, manifest.Config, &i.Config); err != nil {
+	var config imageconfig.Config
+	if err := document(ctx, blobs, manifest.Config, &config); err != nil {
 		return err
 	}
-	unknown := -1
-	for n, l := range manifest.Layers {
-		if images.IsLayerType(l.MediaType) {
-			i.Layers = append(i.Layers, l)
-		} else if unknown < 0 {
-			unknown = n
+	i.Config, i.Unread = config.Image, config.Unread
+	i.Layers = manifest.Layers
+	layers, ids := 0, len(i.Config.RootFS.DiffIDs)
+	for _, l := range i.Layers {
+		if isLayer(l) {
+			layers++
 		}
 	}
-	layers, ids := len(i.Layers), len(i.Config.RootFS.DiffIDs)
-	switch {
-	case unknown >= 0 && (layers != ids || layers == 0):
-		// Another thing's (a chart's, a model's) has no layers and no diff IDs.
-		return fmt.Errorf("reading manifest %s: layer %d has the media type %q, which is not a layer's", i.Manifest.Digest, unknown+1, manifest.Layers[unknown].MediaType)
-	case layers != ids:
+	// containerd unpacks an image that has artifacts beside its layers, of which
+	// its config has no diff IDs: a view can be had of it. Another thing's manifest
+	// (a chart's, a model's) has no layers and no diff IDs.
+	if layers != ids || layers == 0 && len(i.Layers) > 0 {
+		if err := layertype.Check(i.Layers, layertype.Merging); err != nil {
+			return fmt.Errorf("reading manifest %s: %w", i.Manifest.Digest, err)
+		}
 		return fmt.Errorf("reading manifest %s: it lists %d layers, its config %d diff IDs", i.Manifest.Digest, layers, ids)
 	}
 	i.Platform = platforms.Normalize(i.Config.Platform)
+	return nil
+}
+
+// checkLayers fails where a layer is of a media type that is not read in this
+// way: no layer is passed over, since the root is what all of them make
+// (image-spec, manifest.md, "layers").
+func (i *Image) checkLayers(way layertype.Way) error {
+	if err := layertype.Check(i.Layers, way); err != nil {
+		return fmt.Errorf("reading the layers of image %q: %w", i.Name, err)
+	}
 	return nil
 }
 

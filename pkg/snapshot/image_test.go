@@ -1,31 +1,67 @@
 package snapshot
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/opencontainers/go-digest"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
 )
 
-// TestUnknownLayer says which layer of a manifest is of a kind that nobody
-// knows, instead of counting those that are.
+// TestUnknownLayer says which layer of a manifest is of a kind that is not read,
+// however many diff IDs the config has, instead of counting those that are.
 func TestUnknownLayer(t *testing.T) {
 	want, err := platform("linux/amd64")
 	if err != nil {
 		t.Fatal(err)
 	}
-	const layer = "application/vnd.oci.image.layer.v1.tar"
-	for mediaType, said := range map[string]string{
-		layer:               "",
-		"application/x-tar": `layer 1 has the media type "application/x-tar", which is not a layer's`,
-		"":                  `layer 1 has the media type ""`,
+	const tar, encrypted, inToto, erofs = ispec.MediaTypeImageLayer, ispec.MediaTypeImageLayerGzip + "+encrypted", "application/vnd.in-toto+json", "application/vnd.erofs.layer.v2"
+	for _, c := range []struct {
+		layers []string
+		ids    int
+		said   string
+	}{
+		{[]string{tar}, 1, ""},
+		{[]string{tar, "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd", "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"}, 3, ""},
+		{nil, 0, ""},
+		{[]string{"application/x-tar"}, 1, `layer 1 of 1 (DIGEST) has the media type "application/x-tar"`},
+		{[]string{"application/octet-stream"}, 0, `layer 1 of 1 (DIGEST) has the media type "application/octet-stream"`},
+		{[]string{""}, 1, `layer 1 of 1 (DIGEST) has the media type ""`},
+		{[]string{tar, encrypted}, 2, `layer 2 of 2 (DIGEST) has the media type "` + encrypted + `"`},
+		{[]string{tar, encrypted}, 1, `layer 2 of 2 (DIGEST) has the media type "` + encrypted + `"`},
+		{[]string{tar, inToto}, 2, `layer 2 of 2 (DIGEST) has the media type "` + inToto + `"`},
+		// containerd passes over the one that the config has no diff ID of.
+		{[]string{tar, inToto, tar}, 2, `layer 2 of 3 (DIGEST) has the media type "` + inToto + `"`},
+		{[]string{"", tar}, 1, `layer 1 of 2 (DIGEST) has the media type ""`},
+		{[]string{erofs}, 1, `layer 1 of 1 (DIGEST) has the media type "` + erofs + `"`},
+		{[]string{tar, tar}, 1, `it lists 2 layers, its config 1 diff IDs`},
+		{[]string{tar}, 2, `it lists 1 layers, its config 2 diff IDs`},
+		{[]string{tar}, 0, `it lists 1 layers, its config 0 diff IDs`},
 	} {
-		c := collect(seedIndex, "", strings.Replace(seedManifest, layer, mediaType, 1), seedConfig)
-		_, err := chosen(t.Context(), c, Source{Kind: OCIArchive, Name: "f.tar"}, want)
-		if (err == nil) != (said == "") || err != nil && !strings.Contains(err.Error(), said) {
-			t.Errorf("media type %q: error %v, want %q", mediaType, err, said)
+		blob := digest.FromString(strings.Replace(seedConfig, `"`+configPlace+`"`, ids(c.ids), 1)).String()
+		manifest, _, _ := strings.Cut(seedManifest, `"layers"`)
+		var layers []string
+		for _, mediaType := range c.layers {
+			layers = append(layers, fmt.Sprintf(`{"mediaType":%q,"digest":%q,"size":9}`, mediaType, blob))
+		}
+		manifest += `"layers":[` + strings.Join(layers, ",") + `]}`
+		for _, way := range []layertype.Way{layertype.Merging, layertype.Unpacking} {
+			all := collect(seedIndex, "", manifest, strings.Replace(seedConfig, `"`+configPlace+`"`, ids(c.ids), 1))
+			_, err := chosen(t.Context(), all, Source{Kind: OCIArchive, Name: "f.tar"}, want, way)
+			said := strings.Replace(c.said, "DIGEST", blob, 1)
+			if (err == nil) != (said == "") || err != nil && !strings.Contains(err.Error(), said) {
+				t.Errorf("%q and %d diff IDs: error %v, want %q", c.layers, c.ids, err, said)
+			}
 		}
 	}
+}
+
+// ids lists n diff IDs.
+func ids(n int) string {
+	return strings.TrimSuffix(strings.Repeat(`"`+digest.FromString("").String()+`",`, n), ",")
 }
 
 // TestNoLayers tells an image that has no layers at all from an artifact, whose
@@ -39,9 +75,9 @@ func TestNoLayers(t *testing.T) {
 	manifest, _, _ := strings.Cut(seedManifest, `"layers"`)
 	for _, c := range []struct{ manifest, config, said string }{
 		{manifest + `"layers":[]}`, `{"os":"linux","architecture":"amd64"}`, ""},
-		{manifest + layers + `}`, `{}`, `layer 1 has the media type "application/vnd.cncf.helm.chart.content.v1.tar+gzip", which is not a layer's`},
+		{manifest + layers + `}`, `{}`, `has the media type "application/vnd.cncf.helm.chart.content.v1.tar+gzip", which is not read`},
 	} {
-		image, err := chosen(t.Context(), collect(seedIndex, "", c.manifest, c.config), Source{Kind: OCIArchive, Name: "f.tar"}, want)
+		image, err := chosen(t.Context(), collect(seedIndex, "", c.manifest, c.config), Source{Kind: OCIArchive, Name: "f.tar"}, want, layertype.Merging)
 		if c.said == "" && (err != nil || len(image.Layers) != 0) || c.said != "" && (err == nil || !strings.Contains(err.Error(), c.said)) {
 			t.Errorf("manifest %s: error %v, want %q", c.manifest, err, c.said)
 		}
@@ -68,7 +104,7 @@ func TestUnnamedArchitecture(t *testing.T) {
 		"one of two":        {two, `"os":"linux",`, false},
 	} {
 		config := strings.Replace(seedConfig, `"os":"linux","architecture":"amd64",`, c.platform, 1)
-		image, err := chosen(t.Context(), collect(c.index, "", seedManifest, config), Source{Kind: OCIArchive, Name: "f.tar"}, want)
+		image, err := chosen(t.Context(), collect(c.index, "", seedManifest, config), Source{Kind: OCIArchive, Name: "f.tar"}, want, layertype.Merging)
 		if (err == nil) != c.taken || c.taken && image == nil {
 			t.Errorf("%s: error %v, taken: want %v", name, err, c.taken)
 		}

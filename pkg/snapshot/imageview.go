@@ -12,6 +12,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/containerd/platforms"
 
+	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/rootfs"
 )
 
@@ -55,6 +56,9 @@ func (v *View) prepare(ctx context.Context, sess *session) ([]mount.Mount, error
 	if err == nil || !errdefs.IsNotFound(err) {
 		return mounts, err
 	}
+	if err := v.store.checkUnpacking(ctx, v.Image); err != nil {
+		return nil, err
+	}
 	v.store.opts.Notify(fmt.Sprintf("unpacking %s for snapshotter %s", v.Image.Name, v.Snapshotter))
 	if err := v.holdImage(ctx, sess, v.Snapshotter); err != nil {
 		return nil, err
@@ -68,9 +72,35 @@ func (v *View) prepare(ctx context.Context, sess *session) ([]mount.Mount, error
 		if errdefs.IsNotFound(err) {
 			return nil, v.unpackable(ctx, sess, err)
 		}
-		return nil, &UnpackError{Image: v.Image.Name, Snapshotter: v.Snapshotter, Err: err}
+		return nil, &UnpackError{Image: v.Image.Name, Snapshotter: v.Snapshotter, Err: v.Image.unknown(err)}
 	}
 	return v.take(ctx, sess)
+}
+
+// checkUnpacking fails where the store cannot unpack the image's layers. A daemon
+// may know more media types than an embedded store, and says what it does not
+// know, but for those that only add a suffix to a tar's: these it reads as if they
+// were bare tars, and what begins with zeros it takes for an empty one.
+func (s *Store) checkUnpacking(ctx context.Context, image *Image) error {
+	if s.embedded() {
+		return image.checkLayers(layertype.Unpacking)
+	}
+	for n, l := range image.Layers {
+		unread := &LayerTypeError{MediaType: l.MediaType, Digest: l.Digest, Number: n + 1, Of: len(image.Layers)}
+		if _, err := images.DiffCompression(ctx, l.MediaType); err == nil && layertype.FormatOf(l.MediaType) == "" && !unread.Encrypted() {
+			return fmt.Errorf("reading the layers of image %q: %w", image.Name, unread)
+		}
+	}
+	return nil
+}
+
+// unknown adds to the error of a daemon that did not unpack an image which of its
+// layers is of a media type that is not known here, either.
+func (i *Image) unknown(err error) error {
+	if unread := layertype.Check(i.Layers, layertype.Merging); unread != nil {
+		return fmt.Errorf("%w: %w", unread, err)
+	}
+	return err
 }
 
 func (v *View) take(ctx context.Context, sess *session) ([]mount.Mount, error) {

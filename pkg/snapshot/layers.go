@@ -12,6 +12,7 @@ import (
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
 )
 
 // Layer is a layer of an image that is read as it is, without unpacking. It has
@@ -57,7 +58,7 @@ func openArchive(ctx context.Context, req Request, o Options) (*View, error) {
 	if err != nil {
 		return nil, asArchive(ctx, req.Source, err)
 	}
-	image, err := chosen(ctx, c, req.Source, want)
+	image, err := chosenOrOther(ctx, c, req.Source, want, layertype.Merging)
 	if err != nil {
 		return nil, asArchive(ctx, req.Source, errors.Join(err, c.Close()))
 	}
@@ -76,6 +77,9 @@ func (v *View) openLayers(ctx context.Context, sess *session, req Request, want 
 		return err
 	}
 	if v.Image, err = v.store.named(ctx, sess, req, want); err != nil {
+		return err
+	}
+	if err := v.Image.checkLayers(layertype.Merging); err != nil {
 		return err
 	}
 	v.Via = ViaLayers

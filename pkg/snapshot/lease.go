@@ -90,7 +90,7 @@ func (v *View) holdImage(ctx context.Context, sess *session, snapshotter string)
 	for _, desc := range append(v.Image.documents(), v.Image.Layers...) {
 		parts = append(parts, leases.Resource{ID: desc.Digest.String(), Type: "content"})
 	}
-	for i := range v.Image.Layers {
+	for i := range v.Image.Config.RootFS.DiffIDs {
 		if snapshotter != "" {
 			parts = append(parts, leases.Resource{ID: v.Image.chainID(i + 1).String(), Type: "snapshots/" + snapshotter})
 		}

@@ -139,7 +139,7 @@ func infoOf(ctx context.Context, sess *session, image *Image, have []string) (in
 func unpackedIn(ctx context.Context, sess *session, image *Image, have []string) ([]string, error) {
 	in := []string{}
 	for _, name := range have {
-		if len(image.Layers) > 0 {
+		if len(image.Config.RootFS.DiffIDs) > 0 {
 			_, err := sess.client.SnapshotService(name).Stat(ctx, image.ChainID().String())
 			if errdefs.IsNotFound(err) {
 				continue

@@ -12,6 +12,7 @@ import (
 	"github.com/distribution/reference"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/registry"
 )
 
@@ -146,11 +147,24 @@ func (s *Store) pull(ctx context.Context, sess *session, req Request, want wante
 	if err != nil {
 		return nil, err
 	}
+	if snapshotter == "" {
+		err = image.checkLayers(layertype.Merging)
+	} else {
+		err = s.checkUnpacking(ctx, image)
+	}
+	if err != nil {
+		return nil, err
+	}
 	stop := s.watch(ctx, sess, image, snapshotter)
 	defer stop()
 	_, err = sess.client.Pull(ctx, req.Source.Name, append(options, containerd.WithResolver(remote))...)
+	if isUnpacking(err) {
+		err = &UnpackError{Image: req.Source.Name, Snapshotter: snapshotter, Err: image.unknown(err)}
+	} else if err != nil {
+		err = &PullError{Image: req.Source.Name, Err: err}
+	}
 	if err != nil {
-		return nil, failed(ctx, remote, sess.client.ContentStore(), &PullError{Image: req.Source.Name, Err: err})
+		return nil, failed(ctx, remote, sess.client.ContentStore(), err)
 	}
 	// The name is not asked again: somebody may have removed it already.
 	return image, nil
@@ -175,7 +189,7 @@ func (s *Store) fetchDocuments(ctx context.Context, sess *session, req Request, 
 
 // failed tidies up after a pull and gives its error, or the reason for which
 // ctx ended.
-func failed(ctx context.Context, remote *registry.Remote, store content.Store, err *PullError) error {
+func failed(ctx context.Context, remote *registry.Remote, store content.Store, err error) error {
 	if ended(ctx, err) {
 		return context.Cause(ctx)
 	}

@@ -171,6 +171,12 @@ func damaged(err error) string {
 	return ""
 }
 
+// isUnpacking says whether it was a layer that could not be unpacked, which is
+// told by nothing but the text, either.
+func isUnpacking(err error) bool {
+	return err != nil && (strings.Contains(err.Error(), "failed to extract layer") || strings.Contains(err.Error(), "wrong diff id"))
+}
+
 // lacking gives the blob that was not found, which again only the text names.
 func lacking(err error) string {
 	_, rest, found := strings.Cut(err.Error(), "could not fetch content descriptor ")

@@ -31,6 +31,9 @@ type Options struct {
 	// Notify is told, in a line, what a person would want to know while
 	// waiting; nil tells nobody.
 	Notify func(string)
+	// Warn gets a line about what a person may not expect, though the work goes
+	// on; nil drops it.
+	Warn func(string)
 	// Progress is told how far the work is, several times a second and from
 	// any goroutine; nil tells nobody.
 	Progress func(Step)
@@ -90,6 +93,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Notify == nil {
 		o.Notify = func(string) {}
 	}
+	if o.Warn == nil {
+		o.Warn = func(string) {}
+	}
 	if o.LeaseLife == 0 {
 		o.LeaseLife = defaultLeaseLife
 	}
@@ -109,6 +115,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	return s, nil
 }
+
+// embedded says whether the store is this process's own, and no daemon's.
+func (s *Store) embedded() bool { return s.opts.Location.Dir != "" }
 
 // Close ends the connection. Views that are still open must be closed before.
 func (s *Store) Close() error { return s.backend.close() }

@@ -127,6 +127,8 @@ type progressLine struct {
 	Total   int64   `json:"total,omitempty"`
 	Seconds float64 `json:"seconds,omitempty"`
 	Message string  `json:"message,omitempty"`
+	// Level is "warning" where Message is one.
+	Level string `json:"level,omitempty"`
 }
 
 func jsonStep(s snapshot.Step, took time.Duration) string {
@@ -134,6 +136,10 @@ func jsonStep(s snapshot.Step, took time.Duration) string {
 }
 
 func jsonMessage(text string) string { return marshalled(progressLine{Message: text}) }
+
+func jsonWarning(text string) string {
+	return marshalled(progressLine{Message: text, Level: "warning"})
+}
 
 // marshalled cannot fail on a progressLine.
 func marshalled(l progressLine) string {

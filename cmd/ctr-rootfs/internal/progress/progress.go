@@ -19,8 +19,10 @@ type Reporter struct {
 	errors io.Writer
 	// show makes the display of a stage; nil shows none.
 	show func(io.Writer, snapshot.Step) display
-	// message gives the line for a notice; nil tells none.
-	message func(text string) string
+	// message makes the line of a notice, warning that of a warning.
+	message, warning func(text string) string
+	// quiet leaves out notices.
+	quiet bool
 
 	mu    sync.Mutex
 	stage string
@@ -36,9 +38,9 @@ type display interface {
 	end()
 }
 
-// New tells notices, and shows no stage until Choose was called.
+// New tells notices and warnings, and shows no stage until Choose was called.
 func New(errors io.Writer) *Reporter {
-	return &Reporter{errors: errors, message: Line}
+	return &Reporter{errors: errors, message: Line, warning: Line}
 }
 
 // Choose reads --progress. A terminal gets a bar, anything else a line now and
@@ -57,9 +59,9 @@ func (p *Reporter) Choose(mode string) error {
 		p.show = newLines(plainStep, plainEvery, false)
 	case "json":
 		p.show = newLines(jsonStep, jsonEvery, true)
-		p.message = jsonMessage
+		p.message, p.warning = jsonMessage, jsonWarning
 	case "quiet":
-		p.message = nil
+		p.quiet = true
 	default:
 		return fmt.Errorf("reading --progress %q: it is auto, tty, plain, json or quiet", mode)
 	}
@@ -108,17 +110,24 @@ func (p *Reporter) endStage() {
 	p.stage, p.now = "", nil
 }
 
-// Notice tells something in a line of its own.
+// Notice writes a line about what is done or waited for.
 func (p *Reporter) Notice(text string) {
-	if p.message == nil {
-		return
+	if !p.quiet {
+		p.line(p.message(text))
 	}
+}
+
+// Warn writes a line about what the user may not expect. It is not progress, so no
+// mode silences it.
+func (p *Reporter) Warn(text string) { p.line(p.warning(text)) }
+
+// line writes a line that stays.
+func (p *Reporter) line(line string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ended {
 		return
 	}
-	line := p.message(text)
 	if p.now != nil {
 		p.now.above(line)
 		return

@@ -3,6 +3,7 @@ package progress
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -19,37 +20,51 @@ func TestProgressJSON(t *testing.T) {
 	p.Step(snapshot.Step{Stage: "pulling", Unit: "bytes", Done: 1, Total: 3})
 	p.Step(snapshot.Step{Stage: "pulling", Unit: "bytes", Done: 3, Total: 3})
 	p.Notice("a notice")
+	p.Warn("a warning")
 	p.Step(snapshot.Step{Stage: "unpacking", Unit: "layers", Done: 0, Total: 2})
 	p.Done()
 	stages := map[string]int64{}
-	messages := 0
+	messages := map[string]string{}
 	for line := range strings.Lines(out.String()) {
 		var l progressLine
 		if err := json.Unmarshal([]byte(line), &l); err != nil {
 			t.Fatalf("line %q: %v", line, err)
 		}
-		if l.Message == "a notice" {
-			messages++
+		if l.Message != "" {
+			messages[l.Message] = l.Level
 		} else {
 			stages[l.Stage] = *l.Done
 		}
 	}
-	if stages["pulling"] != 3 || len(stages) != 2 || messages != 1 {
-		t.Errorf("in the end %v and %d messages:\n%s", stages, messages, out.String())
+	if stages["pulling"] != 3 || len(stages) != 2 {
+		t.Errorf("in the end %v:\n%s", stages, out.String())
+	}
+	if want := map[string]string{"a notice": "", "a warning": "warning"}; !maps.Equal(messages, want) {
+		t.Errorf("the messages have the levels %v, want %v", messages, want)
 	}
 }
 
-func TestProgressQuiet(t *testing.T) {
-	var out bytes.Buffer
-	p := New(&out)
-	if err := p.Choose("quiet"); err != nil {
-		t.Fatal(err)
-	}
-	p.Step(snapshot.Step{Stage: "pulling"})
-	p.Notice("a notice")
-	p.Done()
-	if out.Len() != 0 {
-		t.Errorf("quiet told %q", out.String())
+// TestMessages: a warning is told in every mode, a notice in all but quiet.
+func TestMessages(t *testing.T) {
+	const notice, warning = "ctr-rootfs: a notice\n", "ctr-rootfs: a warning\n"
+	for mode, want := range map[string]string{
+		"quiet": warning, "plain": notice + warning, "auto": notice + warning,
+		"json": `{"message":"a notice"}` + "\n" + `{"message":"a warning","level":"warning"}` + "\n",
+	} {
+		var out bytes.Buffer
+		p := New(&out)
+		if err := p.Choose(mode); err != nil {
+			t.Fatal(err)
+		}
+		if mode == "quiet" {
+			p.Step(snapshot.Step{Stage: "pulling"})
+		}
+		p.Notice("a notice")
+		p.Warn("a warning")
+		p.Done()
+		if out.String() != want {
+			t.Errorf("%s tells %q, want %q", mode, out.String(), want)
+		}
 	}
 }
 

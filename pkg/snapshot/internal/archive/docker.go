@@ -1,12 +1,11 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"path"
 
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/errdefs"
@@ -24,9 +23,6 @@ import (
 // hundreds.
 const maxDockerImages = 10_000
 
-// errNoArchive is what a tar without an image is.
-var errNoArchive = errors.New("it is no image archive: it has neither an OCI layout's files nor docker's manifest.json")
-
 // dockerImage is an entry of docker's manifest.json, which `docker save` has
 // written since version 1.10.
 type dockerImage struct {
@@ -35,29 +31,45 @@ type dockerImage struct {
 	Layers   []string
 }
 
-// dockerIndex makes of docker's manifest.json what an OCI archive has.
-func (a *Tar) dockerIndex(ctx context.Context) (index ispec.Index, err error) {
-	if a.parts[dockerManifest] == nil {
-		return index, errNoArchive
-	}
-	var saved []dockerImage
-	if err := a.document(dockerManifest, &saved); err != nil {
-		return index, err
+// dockerImages reads docker's manifest.json.
+func (a *Tar) dockerImages() (saved []dockerImage, err error) {
+	const name = string(DockerManifest)
+	if err := a.document(name, &saved); err != nil {
+		return nil, err
 	}
 	if len(saved) > maxDockerImages {
-		return index, fmt.Errorf("reading %q: it lists %d images, more than %d", dockerManifest, len(saved), maxDockerImages)
+		return nil, fmt.Errorf("reading %q: it lists %d images, more than %d", name, len(saved), maxDockerImages)
 	}
-	for _, s := range saved {
+	return saved, nil
+}
+
+// dockerIndex makes of docker's manifest.json what an OCI archive has. An image
+// that cannot be read is in the way of those only who want that one.
+func (a *Tar) dockerIndex(ctx context.Context) (index ispec.Index, err error) {
+	saved, err := a.dockerImages()
+	if err != nil {
+		return index, err
+	}
+	for i, s := range saved {
 		if ctx.Err() != nil {
 			return index, context.Cause(ctx)
 		}
 		desc, err := a.dockerImage(ctx, s)
-		if err != nil {
+		if err != nil && (len(saved) == 1 || ctx.Err() != nil) {
 			return index, err
+		}
+		if err != nil {
+			desc.MediaType, desc.Digest = images.MediaTypeDockerSchema2Manifest, placeholder(i)
+			a.broken[desc.Digest] = err
 		}
 		index.Manifests = append(index.Manifests, named(desc, s.RepoTags)...)
 	}
 	return index, nil
+}
+
+// placeholder is a digest for what cannot be read.
+func placeholder(i int) digest.Digest {
+	return digest.FromString(fmt.Sprintf("image %d of %s", i, DockerManifest))
 }
 
 // named gives the manifest once for each of its names.
@@ -101,7 +113,11 @@ func (a *Tar) dockerConfig(name string) (*dockerConfig, error) {
 	if err != nil {
 		return nil, err
 	}
-	var parsed ispec.Image
+	// What the image is to do is read by who needs it.
+	var parsed struct {
+		ispec.Platform
+		RootFS ispec.RootFS `json:"rootfs"`
+	}
 	if err := json.Unmarshal(text, &parsed); err != nil {
 		return nil, fmt.Errorf("parsing %q: %w", name, err)
 	}
@@ -111,14 +127,17 @@ func (a *Tar) dockerConfig(name string) (*dockerConfig, error) {
 	return config, nil
 }
 
-// dockerImage makes the manifest that docker does not save.
-func (a *Tar) dockerImage(ctx context.Context, s dockerImage) (ispec.Descriptor, error) {
+// dockerImage makes the manifest that docker does not save. Beside an error, the
+// platform is there where it is known.
+func (a *Tar) dockerImage(ctx context.Context, s dockerImage) (desc ispec.Descriptor, err error) {
 	config, err := a.dockerConfig(s.Config)
 	if err != nil {
-		return ispec.Descriptor{}, err
+		return desc, err
 	}
+	p := config.platform
+	desc.Platform = &p
 	if names, ids := len(s.Layers), len(config.diffIDs); names != ids {
-		return ispec.Descriptor{}, fmt.Errorf("reading %q: it lists %d layers, %q has %d diff IDs", dockerManifest, names, s.Config, ids)
+		return desc, fmt.Errorf("reading %q: it lists %d layers, %q has %d diff IDs", DockerManifest, names, s.Config, ids)
 	}
 	manifest := ispec.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2},
@@ -126,18 +145,17 @@ func (a *Tar) dockerImage(ctx context.Context, s dockerImage) (ispec.Descriptor,
 		Config:    config.blob,
 	}
 	for i, name := range s.Layers {
-		layer, err := a.dockerLayer(ctx, path.Clean(name), config.diffIDs[i])
+		layer, err := a.dockerLayer(ctx, clean(name), config.diffIDs[i])
 		if err != nil {
-			return ispec.Descriptor{}, err
+			return desc, err
 		}
 		manifest.Layers = append(manifest.Layers, layer)
 	}
 	text, err := json.Marshal(manifest)
 	if err != nil {
-		return ispec.Descriptor{}, fmt.Errorf("making a manifest: %w", err)
+		return desc, fmt.Errorf("making a manifest: %w", err)
 	}
-	desc := a.made.add(manifest.MediaType, text)
-	p := config.platform
+	desc = a.made.add(manifest.MediaType, text)
 	desc.Platform = &p
 	return desc, nil
 }
@@ -152,36 +170,40 @@ func (a *Tar) dockerLayer(ctx context.Context, name string, diffID digest.Digest
 	if err := diffID.Validate(); err != nil {
 		return ispec.Descriptor{}, fmt.Errorf("layer %q: diff ID %q: %w", name, diffID, err)
 	}
-	desc := ispec.Descriptor{MediaType: images.MediaTypeDockerSchema2Layer, Digest: diffID, Size: part.Size()}
-	taken, err := a.compressedDigest(ctx, part)
+	blob, err := a.dockerBlob(ctx, part)
 	if err != nil {
-		return desc, fmt.Errorf("reading layer %q: %w", name, hostfile.WithoutPath(err))
+		return ispec.Descriptor{}, fmt.Errorf("reading layer %q: %w", name, hostfile.WithoutPath(err))
 	}
-	if taken != "" {
-		desc.MediaType, desc.Digest = images.MediaTypeDockerSchema2LayerGzip, taken
-	}
+	desc := ispec.Descriptor{MediaType: blob.mediaType, Digest: cmp.Or(blob.digest, diffID), Size: part.Size()}
 	a.aliases[desc.Digest] = name
 	return desc, nil
 }
 
-// compressedDigest takes the digest of a compressed layer, once however often it
-// is named: who made the archive may be hostile. A plain one gives none.
-func (a *Tar) compressedDigest(ctx context.Context, part *io.SectionReader) (digest.Digest, error) {
-	if known, ok := a.digests[part]; ok {
+// dockerBlob is what a layer's bytes say of it; a plain one has no digest.
+type dockerBlob struct {
+	mediaType string
+	digest    digest.Digest
+}
+
+// dockerBlob looks at a layer, once however often it is named: who made the
+// archive may be hostile.
+func (a *Tar) dockerBlob(ctx context.Context, part *io.SectionReader) (dockerBlob, error) {
+	if known, ok := a.layers[part]; ok {
 		return known, nil
 	}
-	asItIs, err := inflate.IsPlain(part)
+	wrapping, err := inflate.WrappingOf(part)
 	if err != nil {
-		return "", err
+		return dockerBlob{}, err
 	}
-	var taken digest.Digest
-	if !asItIs {
+	blob := dockerBlob{mediaType: images.MediaTypeDockerSchema2Layer}
+	if wrapping != inflate.Plain {
+		blob.mediaType += "." + string(wrapping)
 		stream := cancellable(ctx, io.NewSectionReader(part, 0, part.Size()))
 		defer stream.Close()
-		if taken, err = digest.FromReader(stream); err != nil {
-			return "", err
+		if blob.digest, err = digest.FromReader(stream); err != nil {
+			return dockerBlob{}, err
 		}
 	}
-	a.digests[part] = taken
-	return taken, nil
+	a.layers[part] = blob
+	return blob, nil
 }

@@ -47,10 +47,12 @@ func checkLayout(marker ispec.ImageLayout) error {
 	return nil
 }
 
+func noLayout(name string) error { return fmt.Errorf("it is no OCI layout: it has no %q", name) }
+
 func (l Layout) json(ctx context.Context, name string, into any) error {
 	f, err := l.open(ctx, name)
 	if errdefs.IsNotFound(err) {
-		return fmt.Errorf("it is no OCI layout: it has no %q", name)
+		return noLayout(name)
 	}
 	if err != nil {
 		return err

@@ -59,3 +59,40 @@ func TestReferenced(t *testing.T) {
 		}
 	}
 }
+
+// TestBeyond tells what one list of images has more than another.
+func TestBeyond(t *testing.T) {
+	const a, b, c = "docker.io/library/a:1", "docker.io/library/b:1", "docker.io/library/c:1"
+	list := func(all ...ispec.Descriptor) (index ispec.Index) {
+		for _, m := range all {
+			m.MediaType = ispec.MediaTypeImageManifest
+			index.Manifests = append(index.Manifests, m)
+		}
+		return index
+	}
+	attestation := member("att", "", "", "unknown")
+	attestation.Platform.OS = "unknown"
+	for _, test := range []struct {
+		name      string
+		own, more ispec.Index
+		want      string
+	}{
+		{"the same", list(member("x", a, "", "")), list(member("y", a, "", "")), ""},
+		{"one more", list(member("x", a, "", "")), list(member("x", a, "", ""), member("y", b, "", "")), b},
+		{"two more", list(member("x", a, "", "")), list(member("y", b, "", ""), member("z", c, "", ""), member("x", a, "", "")), b + ", " + c},
+		{"fewer", list(member("x", a, "", ""), member("y", b, "", "")), list(member("x", a, "", "")), ""},
+		{"none of all", list(), list(member("x", a, "", "")), a},
+		{"another one", list(member("x", a, "", "")), list(member("y", b, "", "")), ""},
+		{"two names of one", list(member("x", a, "", "")), list(member("x", a, "", ""), member("x", b, "", "")), ""},
+		{"platforms of one", list(member("x", a, "", "amd64")), list(member("x", a, "", "amd64"), member("y", a, "", "arm64")), ""},
+		{"an attestation", list(member("x", a, "", "")), list(member("x", a, "", ""), attestation), ""},
+		{"a tag only", list(member("x", "", "1", "")), list(member("y", a, "1", "")), ""},
+		{"one without a name", list(member("x", a, "", "")), list(member("x", a, "", ""), member("y", "", "", "")), digest.FromString("y").String()},
+		{"one image, two indexes", list(member("x", a, "", ""), member("x", b, "", "")), list(member("y", a, "", ""), member("z", b, "", "")), ""},
+		{"one tag of two images", list(member("x", a, "1", "")), list(member("x", a, "1", ""), member("y", b, "1", "")), b},
+	} {
+		if got := strings.Join(beyond(test.own, test.more), ", "); got != test.want {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -29,7 +30,10 @@ func plainFile(ctx context.Context, name string, o Options) (archiveFile, error)
 		if err != nil {
 			return nil, errors.Join(err, file.Close())
 		}
-		if asItIs, err := inflate.IsPlain(file); err == nil && asItIs && info.Mode().IsRegular() {
+		if wrapping, err := inflate.WrappingOf(file); err == nil && wrapping == inflate.Plain && info.Mode().IsRegular() {
+			if err := checkForeign(file); err != nil {
+				return nil, errors.Join(err, file.Close())
+			}
 			return file, nil
 		}
 		defer file.Close()
@@ -41,12 +45,20 @@ func plainFile(ctx context.Context, name string, o Options) (archiveFile, error)
 	if o.Watch != nil {
 		watched = o.Watch(interruptible, total)
 	}
-	inflated, err := inflate.NewReader(watched, inflate.Options{Padded: true})
+	inflated, err := inflate.NewReader(watched, inflate.Options{Archive: true})
 	if err != nil {
 		return nil, err
 	}
 	defer inflated.Close()
-	return spooled(inflate.NewQuota(o.MaxBytes).Limit(inflated), o.SpoolDir)
+	content := bufio.NewReaderSize(inflate.NewQuota(o.MaxBytes).Limit(inflated), foreignSize)
+	start, err := content.Peek(foreignSize)
+	if other := foreign(start); other != nil {
+		return nil, other
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return spooled(content, o.SpoolDir)
 }
 
 // archiveFile is an archive that can be read here and there.

@@ -1,0 +1,122 @@
+package ocispec
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// Dropped is an entry of an image's config that is left out of config.json, because
+// a runtime would refuse to start with it.
+type Dropped struct {
+	// Field is the field's name in the image config: Env or Volumes.
+	Field string
+	// Value is the entry as it stands there.
+	Value string
+	// Why completes a sentence: it has no "=".
+	Why string
+}
+
+// String is a line for people.
+func (d Dropped) String() string { return fmt.Sprintf("%s %q: %s", d.Field, d.Value, d.Why) }
+
+// Clean gives img as New reads it: without the entries that builders let through
+// and that runtimes refuse. They are in dropped, except for those that o replaces
+// anyway. img is not changed, and cleaning the result again changes nothing.
+//
+//   - An Entrypoint of one empty string is no Entrypoint, as docker's API says.
+//   - An Env entry has a name and a value without zero bytes. Of several with one
+//     name the last value counts, as for runc, in the first one's place.
+//   - A key of Volumes is a clean path below "/", to which a relative one is
+//     relative; the image has none where o leaves them out.
+func Clean(img ispec.Image, o Options) (cleaned ispec.Image, dropped []Dropped) {
+	config := &img.Config
+	if len(config.Entrypoint) == 1 && config.Entrypoint[0] == "" {
+		config.Entrypoint = nil
+	}
+	config.Env, dropped = cleanEnv(config.Env)
+	dropped = slices.DeleteFunc(dropped, func(d Dropped) bool { return hasVariable(o.Env, variableName(d.Value)) })
+	if o.Volumes == VolumesNone {
+		config.Volumes = nil
+		return img, dropped
+	}
+	volumes, unfit := cleanVolumes(config.Volumes)
+	config.Volumes = volumes
+	return img, append(dropped, unfit...)
+}
+
+func cleanEnv(env []string) (kept []string, dropped []Dropped) {
+	drop := func(variable, why string) {
+		dropped = append(dropped, Dropped{Field: "Env", Value: variable, Why: why})
+	}
+	place := map[string]int{} // in kept, by name
+	for _, variable := range env {
+		name := variableName(variable)
+		if why := unsettable(name, variable); why != "" {
+			drop(variable, why)
+			continue
+		}
+		i, twice := place[name]
+		switch {
+		case !twice:
+			place[name] = len(kept)
+			kept = append(kept, variable)
+		case kept[i] != variable:
+			drop(kept[i], fmt.Sprintf("a later entry sets %q, too", name))
+			kept[i] = variable
+		}
+	}
+	return kept, dropped
+}
+
+// unsettable says why no process can have the variable, empty if one can.
+func unsettable(name, variable string) string {
+	switch {
+	case name == variable:
+		return `it has no "="`
+	case name == "":
+		return "it has no name"
+	case strings.Contains(variable, "\x00"):
+		return "it has a zero byte"
+	}
+	return ""
+}
+
+// kernelMounts are the default mounts in which nothing else can be mounted: only
+// the kernel makes files there.
+var kernelMounts = []string{"/proc", "/sys", "/dev/pts", "/dev/mqueue"}
+
+func cleanVolumes(volumes map[string]struct{}) (kept map[string]struct{}, dropped []Dropped) {
+	for _, volume := range sortedKeys(volumes) {
+		at := path.Clean("/" + volume)
+		if why := Unmountable(at); why != "" {
+			dropped = append(dropped, Dropped{Field: "Volumes", Value: volume, Why: why})
+			continue
+		}
+		if kept == nil {
+			kept = make(map[string]struct{})
+		}
+		kept[at] = struct{}{}
+	}
+	return kept, dropped
+}
+
+// Unmountable says why no volume can be mounted at an absolute and clean path of
+// the root, empty if one can.
+func Unmountable(at string) string {
+	switch {
+	case at == "/":
+		return "nothing can be mounted on the root itself"
+	case strings.Contains(at, "\x00"):
+		return "no path has a zero byte"
+	}
+	for _, mount := range kernelMounts {
+		if at == mount || strings.HasPrefix(at, mount+"/") {
+			return fmt.Sprintf("the kernel's own files are in %q", mount)
+		}
+	}
+	return ""
+}
