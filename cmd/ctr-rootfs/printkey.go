@@ -62,7 +62,7 @@ func (j job) key(ctx context.Context, source string, out *outputFlags, prefix st
 		return nil, err
 	}
 	if err := j.tree.checkDated(image); err != nil {
-		return fmt.Errorf("making a key of %q: %w", source, err)
+		return nil, fmt.Errorf("making a key of %q: %w", source, err)
 	}
 	shape, err := j.shape(ctx, image.Config.Created)
 	if err != nil {

@@ -128,6 +128,30 @@ func (v *View) viewOf(ctx context.Context, sess *session, parent string) ([]moun
 	return mounts, errors.Join(err, v.made.note(func(r *remains) { r.taking = false }))
 }
 
+// ViewError says why a snapshotter of the daemon gave no view of Source. It may be a
+// process of its own, which asks registries.
+type ViewError struct {
+	Source, Snapshotter string
+	Err                 error
+}
+
+func (e *ViewError) Error() string {
+	return fmt.Sprintf("taking a view of %q by snapshotter %q: %v", e.Source, e.Snapshotter, ofSnapshotter(e.Err))
+}
+
+func (e *ViewError) Unwrap() error { return e.Err }
+
+// errNoSnapshotter stands for gRPC's words about a connection or a stream.
+var errNoSnapshotter = errors.New("the snapshotter does not answer: its process may have ended")
+
+// ofSnapshotter gives an error of a snapshotter for people.
+func ofSnapshotter(err error) error {
+	if unavailable(err) {
+		return errNoSnapshotter
+	}
+	return err
+}
+
 // overlaySnapshotter is containerd's own for overlayfs.
 const overlaySnapshotter = "overlayfs"
 
