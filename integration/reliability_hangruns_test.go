@@ -53,8 +53,11 @@ func (w *hangWorld) run(h hanging, e *hangEnd) {
 	if e.Start() != nil {
 		return // it has no state
 	}
-	ended := make(chan error)
-	go func() { ended <- e.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		_ = e.Wait() // its status is what is asked for
+		close(ended)
+	}()
 	kill, look := time.After(hangWithin), time.NewTicker(20*time.Millisecond)
 	defer look.Stop()
 	for signalled := h.by == 0; ; {

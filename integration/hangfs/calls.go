@@ -7,8 +7,9 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
-// Each of these is fuse.RawFileSystem's, and hangs as one of the operations.
+// Each of these hangs as one of the operations.
 
+// Lookup is fuse.RawFileSystem's.
 func (f *FS) Lookup(cancel <-chan struct{}, h *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
 	if s := f.stall(cancel, h, Stat, name); !s.Ok() {
 		return s
@@ -17,6 +18,7 @@ func (f *FS) Lookup(cancel <-chan struct{}, h *fuse.InHeader, name string, out *
 	return f.found(h.NodeId, name, out.NodeId, s)
 }
 
+// Open is fuse.RawFileSystem's.
 func (f *FS) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
 	if s := f.stall(cancel, &in.InHeader, Open, ""); !s.Ok() {
 		return s
@@ -26,6 +28,7 @@ func (f *FS) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fu
 	return s
 }
 
+// Read is fuse.RawFileSystem's.
 func (f *FS) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
 	op := Read
 	if in.Offset >= late {
@@ -37,6 +40,7 @@ func (f *FS) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.Rea
 	return f.RawFileSystem.Read(cancel, in, buf)
 }
 
+// OpenDir is fuse.RawFileSystem's.
 func (f *FS) OpenDir(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
 	if s := f.stall(cancel, &in.InHeader, Open, ""); !s.Ok() {
 		return s
@@ -44,6 +48,7 @@ func (f *FS) OpenDir(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut)
 	return f.RawFileSystem.OpenDir(cancel, in, out)
 }
 
+// ReadDir is fuse.RawFileSystem's.
 func (f *FS) ReadDir(cancel <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
 	if s := f.stall(cancel, &in.InHeader, List, ""); !s.Ok() {
 		return s
@@ -51,6 +56,7 @@ func (f *FS) ReadDir(cancel <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntry
 	return f.RawFileSystem.ReadDir(cancel, in, out)
 }
 
+// GetXAttr is fuse.RawFileSystem's.
 func (f *FS) GetXAttr(cancel <-chan struct{}, h *fuse.InHeader, attr string, dest []byte) (uint32, fuse.Status) {
 	if s := f.stall(cancel, h, Xattr, ""); !s.Ok() {
 		return 0, s
@@ -58,6 +64,7 @@ func (f *FS) GetXAttr(cancel <-chan struct{}, h *fuse.InHeader, attr string, des
 	return f.RawFileSystem.GetXAttr(cancel, h, attr, dest)
 }
 
+// ListXAttr is fuse.RawFileSystem's.
 func (f *FS) ListXAttr(cancel <-chan struct{}, h *fuse.InHeader, dest []byte) (uint32, fuse.Status) {
 	if s := f.stall(cancel, h, Xattr, ""); !s.Ok() {
 		return 0, s
@@ -65,6 +72,7 @@ func (f *FS) ListXAttr(cancel <-chan struct{}, h *fuse.InHeader, dest []byte) (u
 	return f.RawFileSystem.ListXAttr(cancel, h, dest)
 }
 
+// Readlink is fuse.RawFileSystem's.
 func (f *FS) Readlink(cancel <-chan struct{}, h *fuse.InHeader) ([]byte, fuse.Status) {
 	if s := f.stall(cancel, h, Symlink, ""); !s.Ok() {
 		return nil, s
@@ -72,6 +80,7 @@ func (f *FS) Readlink(cancel <-chan struct{}, h *fuse.InHeader) ([]byte, fuse.St
 	return f.RawFileSystem.Readlink(cancel, h)
 }
 
+// Flush is fuse.RawFileSystem's.
 func (f *FS) Flush(cancel <-chan struct{}, in *fuse.FlushIn) fuse.Status {
 	if s := f.stall(cancel, &in.InHeader, Close, ""); !s.Ok() {
 		return s
@@ -79,6 +88,7 @@ func (f *FS) Flush(cancel <-chan struct{}, in *fuse.FlushIn) fuse.Status {
 	return f.RawFileSystem.Flush(cancel, in)
 }
 
+// Create is fuse.RawFileSystem's.
 func (f *FS) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, out *fuse.CreateOut) fuse.Status {
 	if s := f.stall(cancel, &in.InHeader, Create, name); !s.Ok() {
 		return s
@@ -102,6 +112,7 @@ func (f *FS) Tmpfile(<-chan struct{}, *fuse.CreateIn, *fuse.CreateOut) fuse.Stat
 	return fuse.Status(syscall.EOPNOTSUPP)
 }
 
+// Mkdir is fuse.RawFileSystem's.
 func (f *FS) Mkdir(cancel <-chan struct{}, in *fuse.MkdirIn, name string, out *fuse.EntryOut) fuse.Status {
 	if s := f.stall(cancel, &in.InHeader, Create, name); !s.Ok() {
 		return s
@@ -110,6 +121,7 @@ func (f *FS) Mkdir(cancel <-chan struct{}, in *fuse.MkdirIn, name string, out *f
 	return f.found(in.NodeId, name, out.NodeId, s)
 }
 
+// Write is fuse.RawFileSystem's.
 func (f *FS) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (uint32, fuse.Status) {
 	if s := f.stall(cancel, &in.InHeader, Write, ""); !s.Ok() {
 		return 0, s
@@ -117,6 +129,7 @@ func (f *FS) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (uint3
 	return f.RawFileSystem.Write(cancel, in, data)
 }
 
+// Writev is fuse.RawFileSystem's.
 func (f *FS) Writev(cancel <-chan struct{}, in *fuse.WriteIn, data [][]byte) (uint32, fuse.Status) {
 	if s := f.stall(cancel, &in.InHeader, Write, ""); !s.Ok() {
 		return 0, s
@@ -124,6 +137,7 @@ func (f *FS) Writev(cancel <-chan struct{}, in *fuse.WriteIn, data [][]byte) (ui
 	return f.RawFileSystem.Writev(cancel, in, data)
 }
 
+// Fsync is fuse.RawFileSystem's.
 func (f *FS) Fsync(cancel <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
 	if s := f.stall(cancel, &in.InHeader, Sync, ""); !s.Ok() {
 		return s
@@ -131,6 +145,7 @@ func (f *FS) Fsync(cancel <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
 	return f.RawFileSystem.Fsync(cancel, in)
 }
 
+// Rename is fuse.RawFileSystem's.
 func (f *FS) Rename(cancel <-chan struct{}, in *fuse.RenameIn, from, to string) fuse.Status {
 	if s := f.stall(cancel, &in.InHeader, Rename, from); !s.Ok() {
 		return s
@@ -138,6 +153,7 @@ func (f *FS) Rename(cancel <-chan struct{}, in *fuse.RenameIn, from, to string) 
 	return f.RawFileSystem.Rename(cancel, in, from, to)
 }
 
+// Unlink is fuse.RawFileSystem's.
 func (f *FS) Unlink(cancel <-chan struct{}, h *fuse.InHeader, name string) fuse.Status {
 	if s := f.stall(cancel, h, Remove, name); !s.Ok() {
 		return s
@@ -145,6 +161,7 @@ func (f *FS) Unlink(cancel <-chan struct{}, h *fuse.InHeader, name string) fuse.
 	return f.RawFileSystem.Unlink(cancel, h, name)
 }
 
+// StatFs is fuse.RawFileSystem's.
 func (f *FS) StatFs(cancel <-chan struct{}, h *fuse.InHeader, out *fuse.StatfsOut) fuse.Status {
 	if s := f.stall(cancel, h, Statfs, ""); !s.Ok() {
 		return s
