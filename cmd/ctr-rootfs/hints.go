@@ -173,10 +173,8 @@ func fetchHint(e *fetchError) string {
 		return fmt.Sprintf("snapshotter %q has it on %s, which fetches files: see to its process, its log and the registry", e.Snapshotter, e.FileSystem)
 	case e.FileSystem != "":
 		return fmt.Sprintf("it lies on %s, which fetches files: see to the server or the process behind it", e.FileSystem)
-	case errors.Is(e, syscall.ENOTCONN), errors.Is(e, syscall.ECONNABORTED), errors.Is(e, syscall.ESTALE):
-		return "its file system has lost the server or the process behind it: mount it again"
 	}
-	return ""
+	return "its file system has lost the server or the process behind it: mount it again"
 }
 
 // sourceHint knows what a container does not see of its host.

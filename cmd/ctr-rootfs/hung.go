@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"syscall"
 
 	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/layers"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
 
@@ -19,9 +21,10 @@ func hung(err error) *hostfile.HungError {
 }
 
 // reason gives why reading or writing a view's tree failed: what hangs, else why ctx
-// ended, else err with the file systems on which a view lies that failed to read.
+// ended, else err, with the file system where that could not fetch what is read.
 func reason(ctx context.Context, view *snapshot.View, err error) error {
 	var stalled *export.StalledError
+	var read *export.ReadError
 	switch {
 	case err == nil:
 		return nil
@@ -31,10 +34,20 @@ func reason(ctx context.Context, view *snapshot.View, err error) error {
 		return ofSnapshotter(view, hung(err))
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case isFetching(err):
-		return &fetchError{Snapshotter: view.Snapshotter, FileSystem: view.RemoteFileSystem(), Err: err}
+	case errors.As(err, &read):
+		return fetching(view.Snapshotter, view.RemoteFileSystem(), err)
 	}
-	return err
+	return err // it may be one of the output
+}
+
+// indexing is reason where a view's layers could not be read before any of their files.
+func indexing(ctx context.Context, view *snapshot.View, err error) error {
+	var spool *layers.SpoolError
+	err = reason(ctx, view, err)
+	if errors.As(err, &spool) {
+		return err
+	}
+	return fetching(view.Snapshotter, view.RemoteFileSystem(), err)
 }
 
 // ofSnapshotter names the snapshotter whose files hang.
@@ -61,27 +74,28 @@ func (e *fetchError) Unwrap() error { return e.Err }
 // notFetched is reason where src could not be opened.
 func notFetched(src snapshot.Source, err error) error {
 	var dir *snapshot.SourceError
+	var archive *snapshot.ArchiveError
 	switch {
-	case !isFetching(err):
-		return err
-	case src.InArchive():
-		return &fetchError{FileSystem: hostfile.RemoteFileSystem(src.Name), Err: err}
+	case errors.As(err, &archive):
+		return fetching("", hostfile.RemoteFileSystem(src.Name), err)
 	case errors.As(err, &dir):
-		return &fetchError{FileSystem: hostfile.RemoteFileSystem(dir.Path), Err: err}
+		return fetching("", hostfile.RemoteFileSystem(dir.Path), err)
 	}
 	return err
 }
 
-// isFetching says whether err may come from what a file system did elsewhere: from a
-// server, or from a process that serves it (fuse(4)).
-func isFetching(err error) bool {
-	for _, errno := range []syscall.Errno{
-		syscall.EIO, syscall.ESTALE, syscall.ENOTCONN, syscall.ECONNABORTED,
-		syscall.ETIMEDOUT, syscall.EHOSTDOWN, syscall.ENETUNREACH, syscall.EHOSTUNREACH,
-	} {
-		if errors.Is(err, errno) {
-			return true
-		}
+// What file systems say that have lost the server or the process behind them, and what
+// such ones, but disks as well, say when they cannot fetch something (fuse(4), nfs(5)).
+var (
+	lostErrors  = []error{syscall.ENOTCONN, syscall.ECONNABORTED, syscall.ESTALE}
+	fetchErrors = []error{syscall.EIO, syscall.ETIMEDOUT, syscall.EHOSTDOWN, syscall.ENETUNREACH, syscall.EHOSTUNREACH}
+)
+
+// fetching is a fetchError where err may come from what the file system did elsewhere.
+func fetching(snapshotter, fileSystem string, err error) error {
+	is := func(target error) bool { return errors.Is(err, target) }
+	if slices.ContainsFunc(lostErrors, is) || fileSystem != "" && slices.ContainsFunc(fetchErrors, is) {
+		return &fetchError{Snapshotter: snapshotter, FileSystem: fileSystem, Err: err}
 	}
-	return false
+	return err
 }

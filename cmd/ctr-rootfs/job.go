@@ -162,7 +162,7 @@ func (j job) use(ctx context.Context, req request, fn func(context.Context, *ope
 		}
 	})
 	if err != nil {
-		return joined(fmt.Errorf("reading %q: %w", req.typed, reason(ctx, view, err)), undo())
+		return joined(fmt.Errorf("reading %q: %w", req.typed, indexing(ctx, view, err)), undo())
 	}
 	tree, err := j.tree.shown(base, latest)
 	if err != nil {

@@ -156,12 +156,16 @@ func (f *metadataFlag) write(ctx context.Context, m metadata) error {
 	}
 	file := f.file
 	f.file = nil
-	return hostfile.SettleErr(ctx, func() error {
+	err = hostfile.SettleErr(ctx, func() error {
 		if _, err := file.Write(append(text, '\n')); err != nil {
 			return errors.Join(err, file.Discard())
 		}
 		return file.Finish()
 	}, nil)
+	if hung(err) != nil {
+		err = joined(err, hostfile.SettleErr(ctx, file.Discard, nil))
+	}
+	return err
 }
 
 // abandon leaves no file where write was not called.

@@ -152,7 +152,7 @@ func (b *fileBody) Read(p []byte) (int, error) {
 		case errors.Is(err, unix.EINTR):
 			continue
 		case err != nil:
-			return 0, fmt.Errorf("reading %q: %w", b.node.Path, err)
+			return 0, &ReadError{"reading", b.node.Path, err}
 		case n == 0:
 			return 0, io.EOF
 		}
@@ -174,7 +174,7 @@ func (b *fileBody) Close() error {
 	b.fd = -1
 	b.node.opened = nil
 	if err := unix.Close(fd); err != nil {
-		return fmt.Errorf("closing %q: %w", b.node.Path, err)
+		return &ReadError{"closing", b.node.Path, err}
 	}
 	return nil
 }

@@ -105,7 +105,8 @@ type View struct {
 // View opens the root filesystem that the request names: a view of an image,
 // which is pulled and unpacked before where that is to be done; a snapshot; or
 // a container's root. After an error nothing is left but what a pull or an
-// unpacking keeps in the store as cache. The caller closes the view.
+// unpacking keeps in the store as cache. Where a file hangs, View returns some seconds
+// after ctx has ended, and leaves behind what hangs. The caller closes the view.
 func (s *Store) View(ctx context.Context, req Request) (*View, error) {
 	want, err := platform(req.Platform)
 	if err != nil {
