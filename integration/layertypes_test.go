@@ -195,6 +195,7 @@ func TestLayerTypesOfRegistry(t *testing.T) {
 	host := strings.TrimPrefix(url, "http://")
 	r.push(t, "encrypted:1", typed(encryptedType, noise, tar))
 	r.push(t, "lz4:1", typed(ispec.MediaTypeImageLayer+"+lz4", noise, noise))
+	r.push(t, "noise:1", typed(ispec.MediaTypeImageLayer, noise, noise))
 	r.push(t, "octets:1", typed("application/octet-stream", noise, noise))
 	chart := typed("application/vnd.cncf.helm.chart.content.v1.tar+gzip", noise, noise)
 	chart.Layers = nil
@@ -220,6 +221,8 @@ func TestLayerTypesOfRegistry(t *testing.T) {
 		{"octets", "view", d.Address, true, []string{"layer 2 of 2", `"application/octet-stream"`, unpackedHint}},
 		{"chart", "layers", "", true, []string{"layer 1 of 1", `"application/vnd.cncf.helm.chart.content.v1.tar+gzip"`, unpackedHint}},
 		{"erofs", "view", d.Address, false, []string{"layer 2 of 2", "v1.erofs", "no processor", unpackedHint}},
+		{"noise", "view", d.Address, false, []string{"layer 2 of 2", "zeros and then other bytes"}},
+		{"noise", "view", d.Address, false, []string{"layer 2 of 2", "zeros and then other bytes"}}, // it is unpacked now
 		{"refused", "view", "", false, []string{"not a directory", "use --via layers"}},
 		{"refused", "view", d.Address, false, []string{"not a directory", "use --via layers"}},
 	} {
