@@ -61,7 +61,7 @@ func TestExplainSaysWhatToDo(t *testing.T) {
 		{fmt.Errorf("reading: %w", &snapshot.LayerTypeError{MediaType: "application/vnd.oci.image.layer.v1.tar+encrypted"}), "decrypt it first"},
 		{&snapshot.LayerTypeError{MediaType: "application/vnd.oci.image.layer.v1.tar+xz"}, "--via view"},
 		{&snapshot.LayerContentError{MediaType: "application/vnd.oci.image.layer.v1.tar", Found: "xz"}, "built again"},
-		{&snapshot.UnpackError{Err: &snapshot.LayerTypeError{MediaType: "application/x"}}, "--via view"},
+		{&snapshot.UnpackError{Err: &snapshot.LayerTypeError{MediaType: "application/x"}}, "if it is an image at all"},
 		{&snapshot.UnpackError{Err: syscall.ENOTDIR}, "use --via layers"},
 		{&snapshot.UnpackError{Snapshotter: "erofs", Err: syscall.EINVAL}, "another --snapshotter"},
 		{&snapshot.UnpackError{Err: fmt.Errorf("unpacking: %w: %w", snapshot.ErrOnOverlay, syscall.EPERM)}, "--store DIR on another filesystem"},

@@ -48,6 +48,7 @@ func shownErrors() []error {
 		&snapshot.UnpackError{Image: image, Snapshotter: "overlayfs", Err: errors.New("failed to extract layer sha256:54bf...: lstat /var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/7/fs/usr/lib: not a directory")},
 		&snapshot.UnpackError{Image: image, Snapshotter: "overlayfs", Err: fmt.Errorf("unpacking layer sha256:54bf...: %w: %w", snapshot.ErrOnOverlay, syscall.EPERM)},
 		fmt.Errorf("reading the layers of image %q: %w", "docker.io/library/app:1", layerType("application/vnd.oci.image.layer.nydus.blob.v1", 1, 1)),
+		fmt.Errorf("reading manifest sha256:9ae1...: %w", layerType("application/vnd.cncf.helm.chart.content.v1.tar+gzip", 1, 1)),
 		&snapshot.ArchiveError{Path: "app.tar", Err: layerType("application/vnd.oci.image.layer.v1.tar+gzip+encrypted", 2, 3)},
 		fmt.Errorf("reading %q: reading layer 1 of 1 (blob sha256:54bf..., diff ID sha256:9ae1...): %w", "oci-archive:app.tar",
 			&layers.ContentError{MediaType: "application/vnd.oci.image.layer.v1.tar", Found: "xz"}),

@@ -40,11 +40,16 @@ func (v *View) openImage(ctx context.Context, sess *session, req Request, want w
 		v.Size = sizeOf(ctx, sess, v.Image, v.Snapshotter)
 	}
 	if req.Layered {
-		if err := v.openLower(mounts); err != nil || v.Root != nil {
+		if err := v.openLower(mounts); err != nil {
 			return err
 		}
 	}
-	return v.mount(ctx, sess, mounts)
+	if v.Root == nil {
+		if err := v.mount(ctx, sess, mounts); err != nil {
+			return err
+		}
+	}
+	return v.checkEmpty(ctx, sess)
 }
 
 // prepare takes the view, and unpacks the image before where its layers'

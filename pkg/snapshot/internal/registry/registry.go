@@ -176,14 +176,20 @@ func (r *Remote) Documents(ctx context.Context, store content.Store, name string
 	if err != nil {
 		return target, err
 	}
-	noLayers := images.HandlerFunc(func(_ context.Context, desc ispec.Descriptor) ([]ispec.Descriptor, error) {
-		if images.IsLayerType(desc.MediaType) {
-			return nil, images.ErrSkipDesc
+	children := images.FilterPlatforms(withoutLayers(store), want)
+	return target, images.Dispatch(ctx, images.Handlers(remotes.FetchHandler(store, fetcher), children), nil, target)
+}
+
+// withoutLayers gives an index's manifests, and of a manifest the config alone:
+// what else it lists are layers, whatever media types they have.
+func withoutLayers(store content.Provider) images.HandlerFunc {
+	return func(ctx context.Context, desc ispec.Descriptor) ([]ispec.Descriptor, error) {
+		children, err := images.Children(ctx, store, desc)
+		if images.IsManifestType(desc.MediaType) && len(children) > 0 {
+			children = children[:1] // the config is the first
 		}
-		return nil, nil
-	})
-	children := images.FilterPlatforms(images.ChildrenHandler(store), want)
-	return target, images.Dispatch(ctx, images.Handlers(noLayers, remotes.FetchHandler(store, fetcher), children), nil, target)
+		return children, err
+	}
 }
 
 // checkKind refuses what is neither an image's manifest nor an index.

@@ -17,6 +17,9 @@ func Detachable([]mount.Mount) bool { return false }
 // Open gives ErrNeedsLinux.
 func Open(context.Context, []mount.Mount) (*os.File, error) { return nil, ErrNeedsLinux }
 
+// OpenIn gives ErrNeedsLinux.
+func OpenIn(*os.File, string) (*os.File, error) { return nil, ErrNeedsLinux }
+
 // OpenLower gives none.
 func OpenLower([]mount.Mount) (*os.File, []string, error) { return nil, nil, nil }
 
