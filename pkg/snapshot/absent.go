@@ -13,6 +13,9 @@ type AbsentError struct {
 	Snapshotter string
 	// Namespaces and Snapshotters are the other ones that have it.
 	Namespaces, Snapshotters []string
+	// Docker is the namespace of docker's containers, if the store has one: it may
+	// be one of those, by a name that only docker knows.
+	Docker string
 }
 
 func (e *AbsentError) Error() string {
