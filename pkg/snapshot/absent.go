@@ -1,6 +1,19 @@
 package snapshot
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/rootfs"
+)
+
+// Why the root of a container without a snapshot cannot be read: what its record
+// names is not where its process has its root, or is an empty directory, or nothing.
+var (
+	ErrNotTaskRoot  = rootfs.ErrNotTaskRoot
+	ErrNothingThere = rootfs.ErrNothingThere
+	ErrNoRoot       = errors.New("its record names no snapshot and no root directory")
+)
 
 // AbsentError says that the store has no container, pod or snapshot of a name
 // where it was looked for, and where else it has one.

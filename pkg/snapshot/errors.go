@@ -20,14 +20,6 @@ var ErrNotFound = errors.New("not found")
 // ErrNeedsLinux says that a root can be mounted on Linux only.
 var ErrNeedsLinux = rootfs.ErrNeedsLinux
 
-// Why the root of a container without a snapshot cannot be read: what its record
-// names is not where its process has its root, or is an empty directory, or nothing.
-var (
-	ErrNotTaskRoot  = rootfs.ErrNotTaskRoot
-	ErrNothingThere = rootfs.ErrNothingThere
-	ErrNoRoot       = errors.New("its record names no snapshot and no root directory")
-)
-
 // DefaultMaxBytes is 128 GiB, more than any image that people run; a few KiB of
 // zstd can inflate to more than any disk holds.
 const DefaultMaxBytes = inflate.DefaultMaxBytes
@@ -109,30 +101,6 @@ func (e *MissingError) Error() string {
 }
 
 func (e *MissingError) Unwrap() error { return ErrNotFound }
-
-// NameError says why an image cannot be pulled by its name.
-type NameError struct {
-	Name string
-	// Store is where it was looked for and not found, empty where it was not
-	// looked for.
-	Store string
-	Err   error
-}
-
-func (e *NameError) Error() string {
-	if e.Store != "" {
-		return fmt.Sprintf("finding image %q in %s: not found, and it cannot be pulled: %v", e.Name, e.Store, e.Err)
-	}
-	return fmt.Sprintf("pulling %q: %v", e.Name, e.Err)
-}
-
-// Unwrap gives the cause, and ErrNotFound beside it where it was looked for.
-func (e *NameError) Unwrap() []error {
-	if e.Store != "" {
-		return []error{e.Err, ErrNotFound}
-	}
-	return []error{e.Err}
-}
 
 // ArchiveError says what is wrong with an archive of images.
 type ArchiveError struct {

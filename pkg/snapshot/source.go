@@ -177,6 +177,30 @@ func (s Source) CheckName() error {
 	return nil
 }
 
+// NameError says why an image cannot be pulled by its name.
+type NameError struct {
+	Name string
+	// Store is where it was looked for and not found, empty where it was not
+	// looked for.
+	Store string
+	Err   error
+}
+
+func (e *NameError) Error() string {
+	if e.Store != "" {
+		return fmt.Sprintf("finding image %q in %s: not found, and it cannot be pulled: %v", e.Name, e.Store, e.Err)
+	}
+	return fmt.Sprintf("pulling %q: %v", e.Name, e.Err)
+}
+
+// Unwrap gives the cause, and ErrNotFound beside it where it was looked for.
+func (e *NameError) Unwrap() []error {
+	if e.Store != "" {
+		return []error{e.Err, ErrNotFound}
+	}
+	return []error{e.Err}
+}
+
 func (k SourceKind) known() bool {
 	switch k {
 	case OCILayout, OCIArchive, DockerArchive, SnapshotKey, ContainerID, PodName:
