@@ -26,7 +26,7 @@ func (f *configFlags) document(ctx context.Context, o *opened) ([]byte, *rspec.S
 		return containerSpec(o)
 	}
 	if !o.view.Image.Known() {
-		return nil, nil, &imageError{source: o.source, container: o.view.Container != nil}
+		return nil, nil, &imageError{source: o.source, container: o.view.Container != nil && len(o.view.Container.Spec) > 0}
 	}
 	img, err := f.image(ctx, o)
 	if err != nil {
@@ -114,7 +114,8 @@ func fieldHint(e *fieldError) string {
 	return "use --config FILE"
 }
 
-// imageError says that there is no image from whose config to make config.json.
+// imageError says that there is no image from whose config to make config.json;
+// container, that there is a container's own.
 type imageError struct {
 	source    string
 	container bool

@@ -41,8 +41,9 @@ func hintTable() []func(error) (string, bool) {
 		hintOf(socketHint),
 		hintOf(func(e *snapshot.NamespaceError) string { return "use --namespace " + e.Others[0] }),
 		hintOf(platformHint),
+		hintOf(incompleteHint),
+		hintOf(nameHint),
 		always[*snapshot.MissingError]("leave out --pull never to pull it"),
-		always[*snapshot.IncompleteError]("leave out --pull never to pull it"),
 		always[*snapshot.DiscardedError]("use --via view where the image is unpacked, or --pull always to pull them again"),
 		always[*snapshot.SpoolError]("choose a folder with room by --spool DIR"),
 		always[*layers.SpoolError]("choose a folder with room by --spool DIR"),
@@ -65,6 +66,7 @@ func hintTable() []func(error) (string, bool) {
 		always[*changedError]("hold it still with --pause, or say --allow-changes"),
 		hintOf(fieldHint),
 		hintOf(imageHint),
+		always[*recordError]("use --config FILE"),
 		hintOf(placeHint),
 		hintOf(func(e *export.HeaderError) string {
 			return fmt.Sprintf("leave them out with --xattrs none, or the file with --exclude %q", e.Path)
@@ -96,6 +98,8 @@ func sentinelHint(err error) string {
 	switch {
 	case errors.Is(err, ocispec.ErrNoArgs), errors.Is(err, ocispec.ErrEmptyCommand):
 		return "give the command behind --, as in: -- /bin/sh"
+	case errors.Is(err, snapshot.ErrNoRoot):
+		return "export the container while it runs"
 	case errors.Is(err, snapshot.ErrNoHome):
 		return "name a folder with --store DIR, or set $HOME"
 	case errors.Is(err, files.ErrTerminal):
@@ -158,6 +162,10 @@ func readHint(e *export.ReadError) string {
 // sourceHint knows what a container does not see of its host.
 func sourceHint(e *snapshot.SourceError) string {
 	switch {
+	case errors.Is(e, snapshot.ErrNotTaskRoot):
+		return "in a pod, add hostPID: true and CAP_SYS_PTRACE; where what started the container has mounts of its own, use --host-root /proc/PID/root"
+	case errors.Is(e, snapshot.ErrNothingThere):
+		return "export the container while it runs"
 	case errors.Is(e, fs.ErrPermission):
 		return "it needs root, or CAP_DAC_READ_SEARCH"
 	case errors.Is(e, syscall.ENOSYS):
@@ -223,25 +231,6 @@ func storeHint(e *snapshot.StoreError) string {
 		return "choose another folder with --store DIR"
 	}
 	return ""
-}
-
-func absentHint(e *snapshot.AbsentError) string {
-	switch {
-	case len(e.Snapshotters) > 0:
-		return "use --snapshotter " + e.Snapshotters[0]
-	case len(e.Namespaces) > 0:
-		return "use --namespace " + e.Namespaces[0]
-	case e.Embedded != "" && e.Kind != snapshot.SnapshotKey:
-		return "that has no containers: name the socket of the containerd that has it with --address"
-	}
-	return ""
-}
-
-func ambiguousHint(e *snapshot.AmbiguousError) string {
-	if e.Kind == snapshot.PodName {
-		return "name one of them, as pod:" + e.Have[0]
-	}
-	return "give more of its id"
 }
 
 func limitHint(e *layers.LimitError) string {

@@ -41,6 +41,7 @@ func shownErrors() []error {
 		&snapshot.UndoError{Key: "ctr-rootfs-3f9a", Err: errors.New("connection refused")},
 		fmt.Errorf("choosing the embedded store: %w", snapshot.ErrNoHome),
 		&snapshot.IncompleteError{Image: image, Store: "containerd at \"" + socket + "\"", Err: absent},
+		&snapshot.IncompleteError{Image: "Web:1", Store: "containerd at \"" + socket + "\"", Err: fmt.Errorf("%w; %w", absent, &snapshot.NameError{Name: "Web:1", Err: errors.New("invalid reference format: repository name (library/Web) must be lowercase")})},
 		&snapshot.ContentError{Image: image, Snapshotter: "native", Others: []string{"overlayfs"}, Err: absent},
 		&snapshot.ContentError{Image: image, Snapshotter: "overlayfs", Err: absent},
 		&snapshot.DiscardedError{Image: image, Err: fmt.Errorf("layer 0: %w", absent)},
@@ -74,6 +75,9 @@ func shownErrors() []error {
 		&snapshot.AmbiguousError{Kind: snapshot.ContainerID, Name: "4f", Have: []string{"4f7e2b", "4fc001"}},
 		&snapshot.AmbiguousError{Kind: snapshot.PodName, Name: "web", Have: []string{"default/web/app", "default/web/sidecar"}},
 		&snapshot.ShiftedError{Key: "4f7e2b"},
+		rootOfWeb(&snapshot.SourceError{Path: "/srv/web", Err: snapshot.ErrNotTaskRoot}),
+		rootOfWeb(&snapshot.SourceError{Path: "/srv/web", Err: snapshot.ErrNothingThere}),
+		rootOfWeb(snapshot.ErrNoRoot),
 		&changedError{source: "container:web", files: 2},
 		&snapshot.SourceError{Path: "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/7/fs", Err: syscall.EACCES},
 		&snapshot.SourceError{Path: "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/7/fs", Err: syscall.ENOENT},
@@ -92,6 +96,7 @@ func shownErrors() []error {
 		&export.PlaceError{Path: "etc/passwd", For: forVolume, At: "etc/passwd", Found: export.Regular, Wanted: export.Directory},
 		&imageError{source: "snapshot:build-1"},
 		&imageError{source: "container:web", container: true},
+		&recordError{id: "4f7e2b"},
 	}
 }
 
@@ -103,6 +108,10 @@ func wrongField(name, want, got string) error {
 
 func layerType(mediaType string, number, of int) error {
 	return &snapshot.LayerTypeError{MediaType: mediaType, Digest: "sha256:54bf...", Number: number, Of: of}
+}
+
+func rootOfWeb(err error) error {
+	return fmt.Errorf("opening the root of container %q: %w", "web", err)
 }
 
 // TestTroubleshootingTexts compares the texts of the page with the errors.

@@ -167,8 +167,8 @@ func (e *ReferenceError) Error() string {
 
 func (e *ReferenceError) Unwrap() error { return ErrNotFound }
 
-// SourceError says why a directory or file that a snapshot's mount is made of
-// cannot be opened: Path, below HostRoot where that is not empty.
+// SourceError says why a directory or file that a snapshot's mount is made of, or a
+// container's root directory, cannot be opened: Path, below HostRoot where that is not empty.
 type SourceError = rootfs.SourceError
 
 // PropagationError says that what the daemon mounted at Path is not mounted

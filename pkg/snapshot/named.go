@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/content"
@@ -29,7 +30,11 @@ const (
 // named finds an image by its name in the store and pulls it where the policy
 // says so.
 func (s *Store) named(ctx context.Context, sess *session, req Request, want wanted) (*Image, error) {
+	badName := req.Source.CheckName()
 	if req.Pull == PullAlways {
+		if badName != nil {
+			return nil, badName
+		}
 		return s.pull(ctx, sess, req, want)
 	}
 	image, err := stored(ctx, sess, req.Source, want)
@@ -41,11 +46,18 @@ func (s *Store) named(ctx context.Context, sess *session, req Request, want want
 			return nil, err
 		}
 	}
-	if req.Pull == PullNever && !errors.Is(err, errNoName) {
-		return nil, &IncompleteError{Image: req.Source.Name, Store: s.opts.Location.String(), Err: err}
-	}
-	if req.Pull == PullNever {
-		return nil, &MissingError{Image: req.Source.Name, Store: s.opts.Location.String()}
+	store := s.opts.Location.String()
+	var name *NameError
+	switch {
+	case errors.As(badName, &name) && errors.Is(err, errNoName):
+		name.Store = store
+		return nil, name
+	case errors.As(err, &name):
+		return nil, &IncompleteError{Image: name.Name, Store: store, Err: err}
+	case req.Pull == PullNever && !errors.Is(err, errNoName):
+		return nil, &IncompleteError{Image: req.Source.Name, Store: store, Err: err}
+	case req.Pull == PullNever:
+		return nil, &MissingError{Image: req.Source.Name, Store: store}
 	}
 	return s.pull(ctx, sess, req, want)
 }
@@ -56,13 +68,19 @@ var errNoName = fmt.Errorf("image %w", errdefs.ErrNotFound)
 
 // stored finds an image that is in the store with the content of its
 // manifest and config; an error that is errdefs.ErrNotFound says that a pull
-// may help.
+// may help, but for one that is a NameError, too.
 func stored(ctx context.Context, sess *session, src Source, want wanted) (*Image, error) {
 	record, err := lookUp(ctx, sess.client.ImageService(), src)
 	if err != nil {
 		return nil, err
 	}
 	image, err := choose(ctx, sess.client.ContentStore(), record.Name, []ispec.Descriptor{record.Target}, want)
+	if errdefs.IsNotFound(err) {
+		// A pull by another name than the record's might bring another image.
+		if bad := (Source{Kind: ImageName, Name: record.Name}).CheckName(); bad != nil {
+			err = fmt.Errorf("%w; %w", err, bad)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -70,10 +88,10 @@ func stored(ctx context.Context, sess *session, src Source, want wanted) (*Image
 	return image, nil
 }
 
-// lookUp tries the normalised name, then the name as it was typed, then what the
+// lookUp tries the name as it was typed, then the normalised one, then what the
 // repository has under tags, if the name has a digest.
 func lookUp(ctx context.Context, store images.Store, src Source) (images.Image, error) {
-	for _, name := range []string{src.Name, src.Typed} {
+	for _, name := range slices.Compact([]string{src.Typed, src.Name}) {
 		record, err := store.Get(ctx, name)
 		if err == nil {
 			return record, nil
@@ -111,15 +129,19 @@ func byDigest(ctx context.Context, store images.Store, name string) (images.Imag
 
 // elsewhere is a NamespaceError where another namespace has the image.
 func (s *Store) elsewhere(ctx context.Context, sess *session, src Source) error {
+	name := src.Name
 	others, err := s.otherNamespaces(ctx, sess, func(ctx context.Context) (bool, error) {
-		_, err := lookUp(ctx, sess.client.ImageService(), src)
+		record, err := lookUp(ctx, sess.client.ImageService(), src)
+		if err == nil {
+			name = record.Name
+		}
 		return err == nil, ignoreNotFound(err)
 	})
 	if err != nil {
 		return err
 	}
 	if len(others) > 0 {
-		return &NamespaceError{Image: src.Name, Namespace: s.opts.Namespace, Others: others}
+		return &NamespaceError{Image: name, Namespace: s.opts.Namespace, Others: others}
 	}
 	return nil
 }

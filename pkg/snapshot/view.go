@@ -46,12 +46,14 @@ type Request struct {
 type Via string
 
 // The values of Via: a view of an image or committed snapshot, the layers of an
-// image, an active snapshot read-only, or the root that a container's task sees.
+// image, an active snapshot read-only, the root that a container's task sees, or the
+// directory that a stopped container without a snapshot has as its root.
 const (
-	ViaView     Via = "view"
-	ViaLayers   Via = "layers"
-	ViaSnapshot Via = "snapshot"
-	ViaTask     Via = "task"
+	ViaView      Via = "view"
+	ViaLayers    Via = "layers"
+	ViaSnapshot  Via = "snapshot"
+	ViaTask      Via = "task"
+	ViaDirectory Via = "directory"
 )
 
 // View is a root filesystem, opened for reading only.

@@ -30,7 +30,10 @@ func OnHost(_ string, mounts []mount.Mount) ([]mount.Mount, error) { return moun
 func CheckSeen(*os.File) error { return nil }
 
 // OpenTask gives ErrNeedsLinux.
-func OpenTask(string, string, []mount.Mount) (*os.File, error) { return nil, ErrNeedsLinux }
+func OpenTask(Task) (*os.File, error) { return nil, ErrNeedsLinux }
+
+// OpenDirectory gives ErrNeedsLinux.
+func OpenDirectory(Task) (*os.File, error) { return nil, ErrNeedsLinux }
 
 // Foreign finds none.
 func Foreign(*os.File) ([]string, error) { return nil, nil }
