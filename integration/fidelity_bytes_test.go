@@ -113,6 +113,7 @@ func TestSameBytesFromEveryStore(t *testing.T) {
 		t.Run("native loses", func(t *testing.T) { nativeLoses(t, d) })
 		t.Run("flat keeps", func(t *testing.T) { flatKeeps(t, d) })
 		t.Run("erofs refuses", func(t *testing.T) { erofsRefuses(t, d) })
+		t.Run("erofs modes are doubted", func(t *testing.T) { erofsModesAreDoubted(t, d) })
 	})
 	t.Run("containerd 1.7", func(t *testing.T) {
 		d := daemon.Start(t, daemon.Options{Tool: "containerd-1.7"})
