@@ -94,6 +94,7 @@ func erofsModesAreDoubted(t *testing.T, d *daemon.Daemon) {
 		said  bool
 	}{
 		{[]string{"--snapshotter", "erofs"}, true},
+		{[]string{"--snapshotter", "erofs", "--progress", "quiet"}, true},
 		{[]string{"--snapshotter", "erofs", "--reproducible", "--prefix", "x"}, true},
 		{[]string{"--snapshotter", "erofs", "--exclude", "etc", "--exclude", "usr"}, false},
 		{[]string{"--snapshotter", "erofs", "--via", "layers"}, false},
