@@ -79,7 +79,7 @@ func erofsRefuses(t *testing.T, d *daemon.Daemon) {
 
 // erofsModesAreDoubted exports directories that are as containerd's erofs differ
 // makes those that a layer does not name (with erofs-utils 1.8 and newer, which
-// Debian 12 has not: here the image itself has one so). A word about it is said
+// Debian 12 has not: here the image itself has one so). A warning is printed
 // where erofs's snapshots are read, and nowhere else.
 func erofsModesAreDoubted(t *testing.T, d *daemon.Daemon) {
 	needsSnapshotter(t, d, "erofs")
