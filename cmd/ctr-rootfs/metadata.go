@@ -30,6 +30,7 @@ type metadata struct {
 	Entries     export.Report     `json:"entries"`
 	Output      metadataOutput    `json:"output"`
 	LeftOut     []metadataLeftOut `json:"leftOut"`
+	Doubts      []metadataDoubt   `json:"doubts,omitempty"`
 	Unmatched   []string          `json:"unmatchedPatterns,omitempty"`
 	// Unkept are the values of --keep with which the profile has nothing to do.
 	Unkept []string `json:"unmatchedKeeps,omitempty"`
@@ -182,6 +183,7 @@ func describe(ctx context.Context, o *opened, r export.Report, t *target) metada
 		Via:         string(o.view.Via),
 		Entries:     r,
 		LeftOut:     listed(unwanted(o), foreign(o), unholdable(r, t), unfit(o)),
+		Doubts:      o.tree.openDirs.doubts(),
 		Unmatched:   o.tree.filter.Unmatched(),
 		Unkept:      o.tree.unkept,
 		givenAs:     o.tree.givenAs(ctx),
