@@ -100,6 +100,8 @@ func sentinelHint(err error) string {
 		return "give the command behind --, as in: -- /bin/sh"
 	case errors.Is(err, snapshot.ErrNoRoot):
 		return "export the container while it runs"
+	case errors.Is(err, ocispec.ErrRelativeWorkingDir):
+		return cwdHint
 	case errors.Is(err, snapshot.ErrNoHome):
 		return "name a folder with --store DIR, or set $HOME"
 	case errors.Is(err, files.ErrTerminal):
@@ -121,6 +123,9 @@ const (
 	forCwd     = "the working directory"
 )
 
+// cwdHint is for every working directory of an image that cannot be.
+const cwdHint = "choose another with --cwd DIR"
+
 func placeHint(e *export.PlaceError) string {
 	switch e.For {
 	case forProfile:
@@ -132,7 +137,7 @@ func placeHint(e *export.PlaceError) string {
 	case forVolume:
 		return "leave the volumes out with --volumes none"
 	case forCwd:
-		return "choose another with --cwd DIR"
+		return cwdHint
 	}
 	return ""
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
@@ -112,6 +115,8 @@ func TestExplainSaysWhatToDo(t *testing.T) {
 		{&export.OwnerError{Err: syscall.EPERM}, "--no-same-owner"},
 		{fmt.Errorf("choosing: %w", snapshot.ErrNoHome), "--store DIR"},
 		{fmt.Errorf("making: %w", ocispec.ErrNoArgs), "-- /bin/sh"},
+		{&snapshot.UnpackError{Err: json.Unmarshal([]byte(`{"created":""}`), new(ispec.Image))}, "--via layers"},
+		{&snapshot.UnpackError{Err: json.Unmarshal([]byte(`{"created":5}`), new(ispec.Image))}, "--via layers"},
 		{files.ErrTerminal, "-o FILE"},
 		{fmt.Errorf("writing: %w", files.ErrDirectory), "--format dir"},
 		{fmt.Errorf("writing: %w", files.ErrNoDirectory), "make it first"},

@@ -89,6 +89,7 @@ func shownErrors() []error {
 		&export.HeaderError{Path: "srv/data", Size: 1200000, Limit: 1 << 20},
 		fmt.Errorf("writing %q: %w", "home/app", &export.OwnerError{UID: 1000, GID: 1000, Err: syscall.EPERM}),
 		fmt.Errorf("making config.json for %q: %w", "oci-archive:base.tar", ocispec.ErrNoArgs),
+		fmt.Errorf("making config.json for %q: reading the image's WorkingDir %q: %w", "oci-archive:base.tar", "srv", ocispec.ErrRelativeWorkingDir),
 		wrongField("Cmd", "array", "string"), wrongField("User", "string", "number"), wrongField("WorkingDir", "string", "array"),
 		wrongField("Volumes", "object", "array"), wrongField("Env", "array", "string"),
 		fmt.Errorf("exporting %q: %w", "oci-archive:base.tar", &fieldError{name: "created", err: errors.New(`"yesterday" is no date and time of RFC 3339`), times: true}),
