@@ -276,10 +276,18 @@ func unholdable(r export.Report, t *target) []metadataLeftOut {
 	return left
 }
 
+// maxNamedEntries bounds how many entries of a config are named: an image may have
+// as many as its config has room for.
+const maxNamedEntries = 100
+
 // unfit is what runtimes refuse of the image's config.
 func unfit(o *opened) (left []metadataLeftOut) {
-	for _, d := range o.dropped {
+	named := o.dropped[:min(len(o.dropped), maxNamedEntries)]
+	for _, d := range named {
 		left = append(left, metadataLeftOut{Config: fmt.Sprintf("%s %q", d.Field, d.Value), Count: 1, Why: d.Why})
+	}
+	if more := len(o.dropped) - len(named); more > 0 {
+		left = append(left, metadataLeftOut{Count: int64(more), Why: "further entries of the image's config, which runtimes refuse"})
 	}
 	return left
 }
