@@ -117,6 +117,7 @@ func TestLeftOutOfConfig(t *testing.T) {
 	needsRoot(t)
 	image := imageOf(ispec.ImageConfig{
 		Env:     []string{"ALONE", "A=1", "=x", "A=2"},
+		Labels:  map[string]string{"": "v"},
 		Volumes: named("/", "/proc/x", "/data", "cache", "/loose", "/out", "/dev/null", "/devices", "/devices/x", "/dev/store"),
 	}, imagetest.Layer{
 		imagetest.File("probe", 0o755, ""), imagetest.Dir("data", 0o755), imagetest.FIFO("data/pipe", 0o644),
@@ -127,6 +128,7 @@ func TestLeftOutOfConfig(t *testing.T) {
 	source := "oci-archive:" + writeArchive(t, "", image)
 	want := []string{
 		`Env "ALONE": it has no "="`, `Env "A=1": a later entry sets "A", too`, `Env "=x": it has no name`,
+		`Labels "": an annotation of config.json has a name`,
 		`Volumes "/": nothing can be mounted on the root itself`, `Volumes "/proc/x": the kernel's own files are in "/proc"`,
 		`Volumes "/loose": the kernel's own files are in "/sys"`, `Volumes "/out": nothing can be mounted on the root itself`,
 		`Volumes "/dev/null": runtimes make the device "/dev/null"`, `Volumes "/devices": a tmpfs is there already`,
@@ -154,7 +156,8 @@ func TestLeftOutOfConfig(t *testing.T) {
 		t.Errorf("--metadata-file has\n%q, want\n%q", told, want)
 	}
 	few := ctrRootfs(t, "spec", "--progress", "quiet", "--volumes", "none", "--env", "ALONE=1", "--env", "A", source).stderr
-	if few != "ctr-rootfs: left out of config.json: Env \"=x\": it has no name\n" {
+	if few != "ctr-rootfs: left out of config.json: Env \"=x\": it has no name\n"+
+		"ctr-rootfs: left out of config.json: Labels \"\": an annotation of config.json has a name\n" {
 		t.Errorf("with flags that settle the others: %q", few)
 	}
 }

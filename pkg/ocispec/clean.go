@@ -2,6 +2,7 @@ package ocispec
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -11,11 +12,11 @@ import (
 )
 
 // Dropped is an entry of an image's config that is left out of config.json, because
-// a runtime would refuse to start with it.
+// a runtime would refuse to start with it or the runtime-spec forbids it.
 type Dropped struct {
-	// Field is the field's name in the image config: Env or Volumes.
+	// Field is the field's name in the image config: Env, Labels or Volumes.
 	Field string
-	// Value is the entry as it stands there.
+	// Value is the entry as it stands there, of Labels and Volumes its key.
 	Value string
 	// Why completes a sentence: it has no "=".
 	Why string
@@ -25,12 +26,13 @@ type Dropped struct {
 func (d Dropped) String() string { return fmt.Sprintf("%s %q: %s", d.Field, d.Value, d.Why) }
 
 // Clean gives img as New reads it: without the entries that builders let through
-// and that runtimes refuse. They are in dropped, except for those that o replaces
+// and that config.json cannot have. They are in dropped, except for those that o replaces
 // anyway. img is not changed, and cleaning the result again changes nothing.
 //
 //   - An Entrypoint of one empty string is no Entrypoint, as docker's API says.
 //   - An Env entry has a name and a value without zero bytes. Of several with one
 //     name the last value counts, as for runc, in the first one's place.
+//   - A key of Labels is not empty (runtime-spec config.md, Annotations).
 //   - A key of Volumes is a clean path below "/", to which a relative one is
 //     relative; there is none where o leaves them out or mounts something else.
 func Clean(img ispec.Image, o Options) (cleaned ispec.Image, dropped []Dropped) {
@@ -40,6 +42,11 @@ func Clean(img ispec.Image, o Options) (cleaned ispec.Image, dropped []Dropped) 
 	}
 	config.Env, dropped = cleanEnv(config.Env)
 	dropped = slices.DeleteFunc(dropped, func(d Dropped) bool { return hasVariable(o.Env, variableName(d.Value)) })
+	if _, has := config.Labels[""]; has {
+		config.Labels = maps.Clone(config.Labels)
+		delete(config.Labels, "")
+		dropped = append(dropped, Dropped{Field: "Labels", Why: "an annotation of config.json has a name"})
+	}
 	if o.Volumes == VolumesNone {
 		config.Volumes = nil
 		return img, dropped

@@ -102,11 +102,15 @@ func TestCleanVolumes(t *testing.T) {
 func TestCleanTwice(t *testing.T) {
 	img := testImage(ispec.ImageConfig{
 		Entrypoint: []string{""}, Cmd: []string{"/c"}, Env: []string{"A", "B=1", "B=2"},
-		Volumes: map[string]struct{}{"data": {}, "/data": {}, "/": {}},
+		Volumes: map[string]struct{}{"data": {}, "/data": {}, "/": {}}, Labels: map[string]string{"": "v", "a": "b"},
 	})
 	once, dropped := Clean(img, Options{})
-	if len(dropped) != 3 {
-		t.Errorf("dropped %v", dropped)
+	checkDropped(t, dropped, []string{
+		`Env "A": it has no "="`, `Env "B=1": a later entry sets "B", too`,
+		`Labels "": an annotation of config.json has a name`, `Volumes "/": nothing can be mounted on the root itself`,
+	})
+	if img.Config.Labels[""] != "v" {
+		t.Errorf("Clean changed the image's labels to %v", img.Config.Labels)
 	}
 	twice, dropped := Clean(once, Options{})
 	checkDropped(t, dropped, nil)
