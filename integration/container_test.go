@@ -67,9 +67,9 @@ func TestContainer(t *testing.T) {
 
 // exportedMetadata is what the tests ask of --metadata-file.
 type exportedMetadata struct {
-	Via, Container, Image, Snapshotter, ChainID string
-	Changes                                     int
-	Changed                                     []struct{ Path, Why string }
+	Via, Container, Image, Snapshotter, ChainID, Platform string
+	Changes                                               int
+	Changed                                               []struct{ Path, Why string }
 }
 
 func readMetadata(t *testing.T, path string) (m exportedMetadata) {

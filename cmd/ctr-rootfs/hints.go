@@ -43,6 +43,8 @@ func hintTable() []func(error) (string, bool) {
 		hintOf(platformHint),
 		hintOf(incompleteHint),
 		hintOf(nameHint),
+		hintOf(featureHint),
+		always[*snapshot.ArtifactError]("is the name right? Only an image has a root filesystem"),
 		always[*snapshot.MissingError]("leave out --pull never to pull it"),
 		always[*snapshot.DiscardedError]("use --via view where the image is unpacked, or --pull always to pull them again"),
 		always[*snapshot.SpoolError]("choose a folder with room by --spool DIR"),
@@ -140,13 +142,6 @@ func placeHint(e *export.PlaceError) string {
 		return cwdHint
 	}
 	return ""
-}
-
-func platformHint(e *snapshot.PlatformError) string {
-	if len(e.Have) == 0 {
-		return ""
-	}
-	return "choose one of them with --platform"
 }
 
 func ownerHint(e *export.OwnerError) string {

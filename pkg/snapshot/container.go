@@ -3,9 +3,10 @@ package snapshot
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"path"
+	"slices"
+	"sort"
 
 	"github.com/containerd/containerd/v2/core/containers"
 	"github.com/containerd/containerd/v2/core/snapshots"
@@ -150,42 +151,71 @@ func (v *View) findImage(ctx context.Context, sess *session, c containers.Contai
 	if c.Image == "" {
 		return nil
 	}
-	image, err := stored(ctx, sess, Source{Kind: ImageName, Name: c.Image, Typed: c.Image}, want)
+	image, err := imageOf(ctx, sess, c, info, want)
 	switch {
 	case err == nil:
+		v.Image = image
 	case ended(ctx, err) || unavailable(err):
 		return err
-	case errdefs.IsNotFound(err) || errors.Is(err, ErrNotFound):
-		return nil
-	default:
+	case !errdefs.IsNotFound(err):
 		// Its root is there, whatever has become of the image.
 		v.store.opts.Warn(fmt.Sprintf("the image %q of container %q cannot be read: %v", c.Image, c.ID, err))
-		return nil
 	}
-	same, err := madeFrom(ctx, sess.client.SnapshotService(c.Snapshotter), info, image)
-	if same {
-		v.Image = image
-	}
-	return err
+	return nil
 }
 
-// madeFrom says whether a container's snapshot lies on the image's layers: the
-// name may stand for another image since. Below a user namespace's may be one
-// that has the layers' files with other owners.
-func madeFrom(ctx context.Context, sn snapshots.Snapshotter, info snapshots.Info, image *Image) (bool, error) {
-	chain := image.ChainID().String()
-	for range 2 {
-		if info.Parent == chain {
-			return true, nil
-		}
-		if info.Parent == "" {
-			return false, nil
-		}
-		parent, err := sn.Stat(ctx, info.Parent)
-		if err != nil {
-			return false, fmt.Errorf("finding snapshot %q: %w", info.Parent, err)
-		}
-		info = parent
+// imageOf finds the image whose layers a container's snapshot lies on, among the
+// platforms of the image that the container names, the wanted ones first: its name
+// may stand for another image since. An error that is errdefs.ErrNotFound says that
+// there is none in the store.
+func imageOf(ctx context.Context, sess *session, c containers.Container, info snapshots.Info, want wanted) (*Image, error) {
+	record, err := lookUp(ctx, sess.client.ImageService(), Source{Kind: ImageName, Name: c.Image, Typed: c.Image})
+	if err != nil {
+		return nil, err
 	}
-	return false, nil
+	chains, err := chainsOf(ctx, sess.client.SnapshotService(c.Snapshotter), info)
+	if err != nil {
+		return nil, err
+	}
+	blobs := sess.client.ContentStore()
+	search, err := manifests(ctx, blobs, record.Target)
+	if err != nil {
+		return nil, err
+	}
+	found := search.found
+	sort.SliceStable(found, func(i, j int) bool { return want.Less(*found[i].desc.Platform, *found[j].desc.Platform) })
+	for _, m := range found {
+		image, err := load(ctx, blobs, record.Name, m.desc)
+		if err == nil && slices.Contains(chains, image.ChainID().String()) {
+			image.Target = record.Target
+			return image, nil
+		}
+		if err != nil {
+			err = search.keep(ctx, err)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	for _, err := range search.odd {
+		if !errdefs.IsNotFound(err) {
+			return nil, err
+		}
+	}
+	return nil, errNoName
+}
+
+// chainsOf gives the chain IDs of which one is that of the image a container's
+// snapshot was made from. Below a user namespace's may be one that has the layers'
+// files with other owners.
+func chainsOf(ctx context.Context, sn snapshots.Snapshotter, info snapshots.Info) ([]string, error) {
+	chains := []string{info.Parent}
+	if info.Parent == "" {
+		return chains, nil
+	}
+	parent, err := sn.Stat(ctx, info.Parent)
+	if err != nil {
+		return nil, fmt.Errorf("finding snapshot %q: %w", info.Parent, err)
+	}
+	return append(chains, parent.Parent), nil
 }

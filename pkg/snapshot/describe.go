@@ -26,6 +26,9 @@ func (s *Store) Image(ctx context.Context, req Request) (*Image, error) {
 	err = s.with(ctx, func(ctx context.Context, sess *session) error {
 		held, err := v.hold(ctx, sess, nil)
 		if err == nil {
+			want, err = readingAny(held, sess, want)
+		}
+		if err == nil {
 			v.Image, err = s.named(held, sess, req, want)
 		}
 		return errors.Join(s.cause(ctx, err), v.abandon(ctx, sess))

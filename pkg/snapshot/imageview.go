@@ -60,7 +60,7 @@ func (v *View) prepare(ctx context.Context, sess *session) ([]mount.Mount, error
 	if err == nil || !errdefs.IsNotFound(err) {
 		return mounts, err
 	}
-	if err := v.store.checkUnpacking(ctx, v.Image); err != nil {
+	if err := v.store.checkUnpacking(ctx, sess, v.Image, v.Snapshotter); err != nil {
 		return nil, err
 	}
 	v.store.opts.Notify(fmt.Sprintf("unpacking %s for snapshotter %s", v.Image.Name, v.Snapshotter))
@@ -85,7 +85,10 @@ func (v *View) prepare(ctx context.Context, sess *session) ([]mount.Mount, error
 // may know more media types than an embedded store, and says what it does not
 // know, but for those that only add a suffix to a tar's: these it reads as if they
 // were bare tars, and what begins with zeros it takes for an empty one.
-func (s *Store) checkUnpacking(ctx context.Context, image *Image) error {
+func (s *Store) checkUnpacking(ctx context.Context, sess *session, image *Image, snapshotter string) error {
+	if err := checkFeatures(ctx, sess, image, snapshotter); err != nil {
+		return err
+	}
 	if s.embedded() {
 		return image.checkLayers(layertype.Unpacking)
 	}

@@ -14,6 +14,7 @@ import (
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/document"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/registry"
 )
 
@@ -149,21 +150,19 @@ func (s *Store) elsewhere(ctx context.Context, sess *session, src Source) error 
 // pull fetches the image into the store, unpacking each layer beside the
 // download of the next unless the layers alone are wanted. The name is given
 // last: a pull that fails leaves none. The documents come before the layers,
-// so that nothing is fetched of an image that does not have the platform.
+// so that nothing is fetched of an image that does not have the platform, or
+// whose documents are not what they are said to be.
 func (s *Store) pull(ctx context.Context, sess *session, req Request, want wanted) (*Image, error) {
 	if req.documents {
 		image, _, err := s.fetchDocuments(ctx, sess, req, want)
 		return image, err
 	}
-	s.opts.Notify(fmt.Sprintf("pulling %s for %s into %s", req.Source.Name, want.text, s.opts.Location))
-	options := []containerd.RemoteOpt{containerd.WithPlatformMatcher(orUnnamed{want.match}), containerd.WithImageHandlerWrapper(fewAtOnce)}
 	snapshotter := ""
 	if req.Via != ViaLayers {
 		var err error
 		if snapshotter, err = s.snapshotter(ctx, sess); err != nil {
 			return nil, err
 		}
-		options = append(options, containerd.WithPullUnpack, containerd.WithPullSnapshotter(snapshotter))
 	}
 	image, remote, err := s.fetchDocuments(ctx, sess, req, want)
 	if err != nil {
@@ -172,14 +171,23 @@ func (s *Store) pull(ctx context.Context, sess *session, req Request, want wante
 	if snapshotter == "" {
 		err = image.checkLayers(layertype.Merging)
 	} else {
-		err = s.checkUnpacking(ctx, image)
+		err = s.checkUnpacking(ctx, sess, image, snapshotter)
 	}
 	if err != nil {
 		return nil, err
 	}
+	s.opts.Notify(fmt.Sprintf("pulling %s for %s into %s", req.Source.Name, document.Format(image.Platform), s.opts.Location))
+	options := []containerd.RemoteOpt{
+		containerd.WithResolver(remote),
+		containerd.WithPlatformMatcher(sameFirst(document.Format(image.Platform))),
+		containerd.WithImageHandlerWrapper(func(next images.Handler) images.Handler { return fewAtOnce(along(image.path, next)) }),
+	}
+	if snapshotter != "" {
+		options = append(options, containerd.WithPullUnpack, containerd.WithPullSnapshotter(snapshotter))
+	}
 	stop := s.watch(ctx, sess, image, snapshotter)
 	defer stop()
-	_, err = sess.client.Pull(ctx, req.Source.Name, append(options, containerd.WithResolver(remote))...)
+	_, err = sess.client.Pull(ctx, req.Source.Name, options...)
 	if isUnpacking(err) {
 		err = &UnpackError{Image: req.Source.Name, Snapshotter: snapshotter, Err: image.unknown(err)}
 	} else if err != nil {
@@ -197,7 +205,7 @@ func (s *Store) pull(ctx context.Context, sess *session, req Request, want wante
 func (s *Store) fetchDocuments(ctx context.Context, sess *session, req Request, want wanted) (*Image, *registry.Remote, error) {
 	store := sess.client.ContentStore()
 	remote := registry.Config(req.Registry).Remote(ctx, s.opts.Notify)
-	target, err := remote.Documents(ctx, store, req.Source.Name, orUnnamed{want.match})
+	target, err := remote.Documents(ctx, store, req.Source.Name, orUnnamed{want})
 	if err != nil {
 		return nil, nil, failed(ctx, remote, store, &PullError{Image: req.Source.Name, Err: err})
 	}

@@ -18,7 +18,10 @@ import (
 // Request says what to open.
 type Request struct {
 	Source Source
-	// Platform is "os/arch[/variant]"; this host's where it is empty.
+	// Platform is "os[(version+features)]/arch[/variant]"; this host's where it is
+	// empty. What needs features of the operating system (image-spec,
+	// image-index.md, "os.features") that are not named is taken only where nothing
+	// else fits, and this package or a snapshotter of the store can read it.
 	Platform string
 	Pull     Pull
 	// Pause holds a container's task still from before the root is opened
@@ -172,6 +175,10 @@ func (v *View) open(ctx context.Context, sess *session, req Request, want wanted
 	}
 	if req.Via == ViaLayers && req.Source.InArchive() {
 		return fmt.Errorf("opening %q by its layers: it is for OpenArchive", req.Source)
+	}
+	want, err := readingAny(ctx, sess, want)
+	if err != nil {
+		return err
 	}
 	if req.Via == ViaLayers {
 		return v.openLayers(ctx, sess, req, want)

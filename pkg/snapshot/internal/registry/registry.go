@@ -18,6 +18,8 @@ import (
 	"github.com/containerd/platforms"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/sirupsen/logrus"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/document"
 )
 
 // Config says how registries are reached. Its fields are those of
@@ -176,20 +178,18 @@ func (r *Remote) Documents(ctx context.Context, store content.Store, name string
 	if err != nil {
 		return target, err
 	}
-	children := images.FilterPlatforms(withoutLayers(store), want)
-	return target, images.Dispatch(ctx, images.Handlers(remotes.FetchHandler(store, fetcher), children), nil, target)
+	children := images.FilterPlatforms(func(ctx context.Context, desc ispec.Descriptor) ([]ispec.Descriptor, error) {
+		return document.Children(ctx, store, desc)
+	}, want)
+	return target, images.Dispatch(ctx, images.Handlers(images.HandlerFunc(small), remotes.FetchHandler(store, fetcher), children), nil, target)
 }
 
-// withoutLayers gives an index's manifests, and of a manifest the config alone:
-// what else it lists are layers, whatever media types they have.
-func withoutLayers(store content.Provider) images.HandlerFunc {
-	return func(ctx context.Context, desc ispec.Descriptor) ([]ispec.Descriptor, error) {
-		children, err := images.Children(ctx, store, desc)
-		if images.IsManifestType(desc.MediaType) && len(children) > 0 {
-			children = children[:1] // the config is the first
-		}
-		return children, err
+// small refuses what is too large for a document before it is fetched.
+func small(_ context.Context, desc ispec.Descriptor) ([]ispec.Descriptor, error) {
+	if err := document.CheckSize(desc); err != nil {
+		return nil, fmt.Errorf("reading %s %s: %w", desc.MediaType, desc.Digest, err)
 	}
+	return nil, nil
 }
 
 // checkKind refuses what is neither an image's manifest nor an index.
