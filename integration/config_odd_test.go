@@ -117,16 +117,21 @@ func TestLeftOutOfConfig(t *testing.T) {
 	needsRoot(t)
 	image := imageOf(ispec.ImageConfig{
 		Env:     []string{"ALONE", "A=1", "=x", "A=2"},
-		Volumes: named("/", "/proc/x", "/data", "cache", "/loose", "/out"),
+		Labels:  map[string]string{"": "v"},
+		Volumes: named("/", "/proc/x", "/data", "cache", "/loose", "/out", "/dev/null", "/devices", "/devices/x", "/dev/store"),
 	}, imagetest.Layer{
 		imagetest.File("probe", 0o755, ""), imagetest.Dir("data", 0o755), imagetest.FIFO("data/pipe", 0o644),
 		imagetest.Symlink("loose", "sys/fs"), imagetest.Symlink("out", "../.."), imagetest.Dir("sys", 0o755),
+		// A volume in /dev is filled from the tmpfs there, not from the image.
+		imagetest.Symlink("devices", "dev"), imagetest.Dir("dev/store", 0o755), imagetest.Char("dev/store/null", 0o666, 1, 3),
 	})
 	source := "oci-archive:" + writeArchive(t, "", image)
 	want := []string{
 		`Env "ALONE": it has no "="`, `Env "A=1": a later entry sets "A", too`, `Env "=x": it has no name`,
+		`Labels "": an annotation of config.json has a name`,
 		`Volumes "/": nothing can be mounted on the root itself`, `Volumes "/proc/x": the kernel's own files are in "/proc"`,
 		`Volumes "/loose": the kernel's own files are in "/sys"`, `Volumes "/out": nothing can be mounted on the root itself`,
+		`Volumes "/dev/null": runtimes make the device "/dev/null"`, `Volumes "/devices": a tmpfs is there already`,
 		`Volumes "/data": it stays in the root, since runc cannot copy the FIFO "data/pipe" into a tmpfs`,
 	}
 	metadata := t.TempDir() + "/metadata.json"
@@ -151,7 +156,8 @@ func TestLeftOutOfConfig(t *testing.T) {
 		t.Errorf("--metadata-file has\n%q, want\n%q", told, want)
 	}
 	few := ctrRootfs(t, "spec", "--progress", "quiet", "--volumes", "none", "--env", "ALONE=1", "--env", "A", source).stderr
-	if few != "ctr-rootfs: left out of config.json: Env \"=x\": it has no name\n" {
+	if few != "ctr-rootfs: left out of config.json: Env \"=x\": it has no name\n"+
+		"ctr-rootfs: left out of config.json: Labels \"\": an annotation of config.json has a name\n" {
 		t.Errorf("with flags that settle the others: %q", few)
 	}
 }
@@ -175,7 +181,7 @@ func TestPlacesOfTheConfig(t *testing.T) {
 		"a workdir below a file":       {ispec.ImageConfig{WorkingDir: "/ln/x"}, []verbRun{{"bundle", `"probe" is a regular file`}}},
 		"a workdir of a loop":          {ispec.ImageConfig{WorkingDir: "/loop/x"}, []verbRun{{"bundle", "too many levels of symbolic links"}}},
 		"a volume of a loop":           {ispec.ImageConfig{Volumes: named("/loop/x")}, []verbRun{{"bundle", "too many levels of symbolic links"}, {"spec", `finding volume "/loop/x"`}}},
-		"a relative workdir":           {ispec.ImageConfig{WorkingDir: "srv"}, []verbRun{{"spec", `WorkingDir "srv": not an absolute path`}, {"spec --cwd /srv", ""}}},
+		"a relative workdir":           {ispec.ImageConfig{WorkingDir: "srv"}, []verbRun{{"spec", `WorkingDir "srv": not an absolute path: choose another with --cwd DIR`}, {"spec --cwd /srv", ""}}},
 		"an empty string as a command": {ispec.ImageConfig{Entrypoint: []string{"", ""}}, []verbRun{{"spec", `process.args of ["" ""]: the command is an empty string: give the command behind --`}, {"spec -- /probe", ""}}},
 		"what no image could need":     {ispec.ImageConfig{}, nil},
 	} {

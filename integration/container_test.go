@@ -61,13 +61,15 @@ func TestContainer(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a directory", func(t *testing.T) { containerOfADirectory(t, d) })
+	t.Run("docker's", func(t *testing.T) { containerOfDocker(t, d) })
 }
 
 // exportedMetadata is what the tests ask of --metadata-file.
 type exportedMetadata struct {
-	Via, Container, Image, Snapshotter, ChainID string
-	Changes                                     int
-	Changed                                     []struct{ Path, Why string }
+	Via, Container, Image, Snapshotter, ChainID, Platform string
+	Changes                                               int
+	Changed                                               []struct{ Path, Why string }
 }
 
 func readMetadata(t *testing.T, path string) (m exportedMetadata) {
@@ -91,20 +93,35 @@ func TestContainerNames(t *testing.T) {
 	for _, id := range []string{"web", "web-2", "db.1", first, second} {
 		d.Ctr(t, "containers", "create", churnName, id)
 	}
+	named, odd, unrecorded := "0c"+first[2:], "0d"+first[2:], "0e"+first[2:]
+	d.Ctr(t, "containers", "create", "--label", "nerdctl/name=shop", churnName, named)
+	d.Ctr(t, "containers", "create", "--label", "nerdctl/name=0e", churnName, odd)
+	d.Ctr(t, "containers", "create", churnName, unrecorded)
+	d.Ctr(t, "snapshots", "label", unrecorded, "containerd.io/gc.root=now")
+	d.Ctr(t, "containers", "remove", "--keep-snapshot", unrecorded)
+	for name, id := range map[string]string{"shop": named, "0e": odd, "0e0a": unrecorded, "0d": odd, unrecorded: unrecorded} {
+		meta := filepath.Join(t.TempDir(), "meta.json")
+		ctrRootfs(t, "export", "--address", d.Address, "-o", "/dev/null", "--metadata-file", meta, "container:"+name)
+		if got := readMetadata(t, meta); got.Container != id || got.Snapshotter != "overlayfs" {
+			t.Errorf("container:%s is %+v, want %s", name, got, id)
+		}
+	}
 	for name, test := range map[string]struct {
 		args   []string
 		status int
 		says   []string
 	}{
-		"whole id":          {[]string{"container:web"}, 0, nil},
-		"short id":          {[]string{"container:" + first[:12]}, 0, nil},
-		"several":           {[]string{"container:0"}, statusNotFound, []string{`finding container "0": it may be ` + first + ", " + second + ": give more of its id"}},
-		"prefix of a name":  {[]string{"container:web-"}, statusNotFound, []string{`finding container "web-" in namespace "default": not found`}},
-		"none":              {[]string{"container:db"}, statusNotFound, []string{`finding container "db" in namespace "default": not found`}},
-		"too long":          {[]string{"container:" + first + "0"}, statusNotFound, []string{"not found"}},
-		"another namespace": {[]string{"-n", "empty", "container:db.1"}, statusNotFound, []string{`it is only in namespace "default": use --namespace default`}},
-		"pause an image":    {[]string{"--pause", churnName}, 2, []string{"is no container and no pod"}},
-		"no such spec":      {[]string{"container:"}, 2, []string{`nothing follows "container:"`}},
+		"no such id":                           {[]string{"container:0f"}, statusNotFound, []string{`finding container "0f" in namespace "default": not found`}},
+		"another namespace, by nerdctl's name": {[]string{"-n", "empty", "container:shop"}, statusNotFound, []string{`use --namespace default`}},
+		"whole id":                             {[]string{"container:web"}, 0, nil},
+		"short id":                             {[]string{"container:" + first[:12]}, 0, nil},
+		"several":                              {[]string{"container:0"}, statusNotFound, []string{`finding container "0": it may be ` + strings.Join([]string{first, second, named, odd, unrecorded}, ", ") + ": give more of its id"}},
+		"prefix of a name":                     {[]string{"container:web-"}, statusNotFound, []string{`finding container "web-" in namespace "default": not found`}},
+		"none":                                 {[]string{"container:db"}, statusNotFound, []string{`finding container "db" in namespace "default": not found`}},
+		"too long":                             {[]string{"container:" + first + "0"}, statusNotFound, []string{"not found"}},
+		"another namespace":                    {[]string{"-n", "empty", "container:db.1"}, statusNotFound, []string{`it is only in namespace "default": use --namespace default`}},
+		"pause an image":                       {[]string{"--pause", churnName}, 2, []string{"is no container and no pod"}},
+		"no such spec":                         {[]string{"container:"}, 2, []string{`nothing follows "container:"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := invocation{args: append([]string{"ls", "--address", d.Address}, test.args...)}.run(t)

@@ -18,7 +18,6 @@ var notRunHere = []string{
 	"it fetches from outside",              // go install, a real registry
 	"it is what runs this test",            // make test
 	"it needs a cluster",                   // the manifests are run by make test-kubernetes
-	"it needs a newer erofs-utils",         // than Debian 12 has
 	"it needs a terminal",                  // that somebody types on
 	"make demo is run by a job of its own", // see .github/workflows/ci.yml
 }

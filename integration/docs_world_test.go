@@ -56,6 +56,7 @@ func startDocsWorld(t *testing.T) *docsWorld {
 	d.Ctr(t, "images", "import", web)
 	d.Ctr(t, "--namespace", "k8s.io", "images", "import", web)
 	w.startTask(t, "default", "web")
+	w.startDockers(t)
 	w.startTask(t, "k8s.io", "4f7e2b",
 		"--label", "io.cri-containerd.kind=container", "--label", "io.kubernetes.pod.namespace=default",
 		"--label", "io.kubernetes.pod.name=web", "--label", "io.kubernetes.container.name=app")
@@ -135,11 +136,37 @@ func (w *docsWorld) writeFiles(t *testing.T, image imagetest.Image) {
 	}
 }
 
-// startTask starts a container that sleeps, and ends it with the test.
+// startDockers starts docker's container web, as containerd has it: in namespace moby,
+// by its id, and without a snapshot. The docker of the pages knows that id alone.
+func (w *docsWorld) startDockers(t *testing.T) {
+	t.Helper()
+	id := "d0c" + strings.Repeat("5e", 30) + "1"
+	root := filepath.Join(t.TempDir(), "merged")
+	command(t, nil, programs.ctrRootfs, "export", "--format", "dir", "-o", root, "oci-archive:"+filepath.Join(w.files, "app.tar"))
+	w.Ctr(t, "--namespace", "moby", "run", "--detach", "--null-io", "--rootfs", root, id, "/bin/sh", "-c", "exec /bin/sleep 3600")
+	w.endTask(t, "moby", id)
+	docker := "#!/bin/sh\n[ \"$*\" = 'inspect --format {{.Id}} web' ] && echo " + id + "\n"
+	bin, _, _ := strings.Cut(w.path, ":")
+	if err := os.WriteFile(filepath.Join(bin, "docker"), []byte(docker), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// startTask starts a container that sleeps.
 func (w *docsWorld) startTask(t *testing.T, namespace, id string, flags ...string) {
 	t.Helper()
 	args := append([]string{"--namespace", namespace, "run", "--detach", "--null-io"}, flags...)
 	w.Ctr(t, append(args, docsContainer, id, "/bin/sh", "-c", "echo built >/tmp/result; exec /bin/sleep 3600")...)
+	w.endTask(t, namespace, id)
+	waitUntil(t, "container "+id+" has written its file", func() bool {
+		_, err := os.Stat(filepath.Join(w.Dir, "state", "io.containerd.runtime.v2.task", namespace, id, "rootfs", "tmp", "result"))
+		return err == nil
+	})
+}
+
+// endTask ends a container with the test.
+func (w *docsWorld) endTask(t *testing.T, namespace, id string) {
+	t.Helper()
 	t.Cleanup(func() {
 		w.Ctr(t, "--namespace", namespace, "tasks", "kill", "--all", "--signal", "9", id)
 		waitUntil(t, "task "+id+" has stopped", func() bool {
@@ -149,10 +176,6 @@ func (w *docsWorld) startTask(t *testing.T, namespace, id string, flags ...strin
 			}
 			return err == nil
 		})
-	})
-	waitUntil(t, "container "+id+" has written its file", func() bool {
-		_, err := os.Stat(filepath.Join(w.Dir, "state", "io.containerd.runtime.v2.task", namespace, id, "rootfs", "tmp", "result"))
-		return err == nil
 	})
 }
 

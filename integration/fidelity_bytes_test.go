@@ -114,6 +114,7 @@ func TestSameBytesFromEveryStore(t *testing.T) {
 		t.Run("flat keeps", func(t *testing.T) { flatKeeps(t, d) })
 		t.Run("erofs refuses", func(t *testing.T) { erofsRefuses(t, d) })
 		t.Run("erofs native", func(t *testing.T) { erofsNative(t, d, all) })
+		t.Run("erofs modes are doubted", func(t *testing.T) { erofsModesAreDoubted(t, d) })
 	})
 	t.Run("containerd 1.7", func(t *testing.T) {
 		d := daemon.Start(t, daemon.Options{Tool: "containerd-1.7"})

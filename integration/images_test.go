@@ -89,6 +89,61 @@ func TestImages(t *testing.T) {
 	if empty := ctrRootfs(t, "images", "--address", d.Address, "-n", "empty", "--json").stdout; len(empty) != 0 {
 		t.Errorf("an empty namespace has %q", empty)
 	}
+	imagesGivenBack(t, d)
+}
+
+// imagesGivenBack names an image in every way that containerd allows, and gives what
+// "images -q" lists to each verb; and to nothing else does such a name lead.
+func imagesGivenBack(t *testing.T, d *daemon.Daemon) {
+	want := []string{standardName, "example.com/discarded:1"}
+	for _, name := range []string{
+		"MyApp:1", "v1", "example.com/app:v1.2+build3", "sha256:" + strings.Repeat("1f", 32), strings.Repeat("1f", 32),
+		"overlayfs@sha256:" + strings.Repeat("1f", 32), "import-2026-11-30", "<none>", "a b", " a", "a\tb", "a\nb", "a\x1b[2J", "naïve:ü",
+		`"a"`, `a\b`, "-n", "--pull", "oci:app", "oci-archive:app.tar", "docker-archive:-", "container:web", "snapshot:1", "pod:web",
+		"docker://app", "https://app", "docker-daemon:app", "dir:app", "./app", "/app", "$HOME", "@",
+	} {
+		d.Ctr(t, "images", "tag", "--skip-reference-check", standardName, "--", name)
+		want = append(want, name)
+	}
+	var got []string
+	for line := range strings.Lines(string(ctrRootfs(t, "images", "--address", d.Address, "-q").stdout)) {
+		source := strings.TrimSuffix(line, "\n")
+		if source == "example.com/multi:1" {
+			continue // it is of other platforms
+		}
+		meta := filepath.Join(t.TempDir(), "meta.json")
+		ctrRootfs(t, "export", "--address", d.Address, "--pull", "never", "-o", "/dev/null", "--metadata-file", meta, source)
+		got = append(got, readMetadata(t, meta).Image)
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("what -q lists is\n%q, want\n%q", got, want)
+	}
+	const odd = `"oci:app"`
+	for _, args := range [][]string{{"ls"}, {"bundle", "-o", "/dev/null"}, {"spec"}, {"export", "--print-key"}} {
+		ctrRootfs(t, append(args, "--address", d.Address, "--pull", "never", odd)...)
+	}
+	for name, test := range map[string]struct {
+		args   []string
+		status int
+		says   []string
+	}{
+		"a layout":             {[]string{"oci:app"}, statusNotFound, []string{`reading image archive "app"`}},
+		"no such name":         {[]string{"MyApp:2"}, statusNotFound, []string{`finding image "MyApp:2"`, "not found", "must be lowercase", "ctr-rootfs images"}},
+		"another namespace":    {[]string{"-n", "empty", "MyApp:1"}, statusNotFound, []string{`finding image "MyApp:1" in namespace "empty"`, "use --namespace default"}},
+		"its exact name":       {[]string{"-n", "empty", "v1"}, statusNotFound, []string{`finding image "v1" in namespace "empty"`, "use --namespace default"}},
+		"pulled always":        {[]string{"--pull", "always", "MyApp:1"}, 2, []string{`pulling "MyApp:1"`, "must be lowercase"}},
+		"a URL":                {[]string{"docker://alpine:3.20"}, statusNotFound, []string{"without docker://"}},
+		"docker's":             {[]string{"docker-daemon:alpine"}, statusNotFound, []string{"docker save alpine | "}},
+		"a URL, as a layout's": {[]string{"oci://example.com/app:1"}, statusNotFound, []string{"without oci://"}},
+	} {
+		o := invocation{args: append([]string{"ls", "--address", d.Address}, test.args...)}.run(t)
+		if o.status != test.status {
+			t.Errorf("%s: exit status %d, want %d", name, o.status, test.status)
+		}
+		checkError(t, o.stderr, test.says...)
+	}
 }
 
 // TestImagesOfTheEmbeddedStore lists what was pulled, and not what came out of

@@ -17,6 +17,7 @@ const module = "github.com/ctr-rootfs/ctr-rootfs"
 func TestImports(t *testing.T) {
 	const containerd, grpc = "github.com/containerd", "google.golang.org/grpc"
 	const client = containerd + "/containerd/v2/client"
+	const below = module + "/pkg/snapshot/internal/"
 	all := imported(t)
 	for pkg, forbidden := range map[string][]string{
 		"cmd/ctr-rootfs": {containerd, grpc, "github.com/moby/sys"},
@@ -31,7 +32,8 @@ func TestImports(t *testing.T) {
 		"internal/inflate":               {containerd, grpc, module},
 		"internal/hostfile":              {containerd, grpc, module},
 		"internal/spoolfile":             {containerd, grpc, module},
-		"pkg/snapshot/internal/registry": {client, grpc, module},
+		"pkg/snapshot/internal/document": {client, grpc, module + "/pkg/export", module + "/pkg/layers", module + "/pkg/ocispec", below + "archive", below + "registry", below + "rootfs", "os", "net"},
+		"pkg/snapshot/internal/registry": {client, grpc, module + "/pkg/export", module + "/pkg/layers", module + "/pkg/ocispec", module + "/internal", below + "archive", below + "rootfs"},
 		"pkg/snapshot/internal/rootfs":   {client, grpc, module},
 	} {
 		if len(all[pkg]) == 0 {

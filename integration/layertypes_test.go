@@ -195,6 +195,11 @@ func TestLayerTypesOfRegistry(t *testing.T) {
 	host := strings.TrimPrefix(url, "http://")
 	r.push(t, "encrypted:1", typed(encryptedType, noise, tar))
 	r.push(t, "lz4:1", typed(ispec.MediaTypeImageLayer+"+lz4", noise, noise))
+	r.push(t, "noise:1", typed(ispec.MediaTypeImageLayer, noise, noise))
+	r.push(t, "octets:1", typed("application/octet-stream", noise, noise))
+	chart := typed("application/vnd.cncf.helm.chart.content.v1.tar+gzip", noise, noise)
+	chart.Layers = nil
+	r.push(t, "chart:1", chart)
 	r.push(t, "erofs:1", typed("application/vnd.oci.image.layer.v1.erofs", noise, noise))
 	for _, refused := range imagetest.Refused() {
 		if refused.Name == "name below what a lower layer deleted" {
@@ -212,7 +217,12 @@ func TestLayerTypesOfRegistry(t *testing.T) {
 		{"encrypted", "view", d.Address, false, []string{"layer 2 of 2", encryptedType, decrypt}},
 		{"lz4", "layers", d.Address, true, []string{"layer 2 of 2", "tar+lz4", unpackedHint}},
 		{"lz4", "view", d.Address, true, []string{"layer 2 of 2", "tar+lz4", unpackedHint}},
+		{"octets", "layers", "", true, []string{"layer 2 of 2", `"application/octet-stream"`, unpackedHint}},
+		{"octets", "view", d.Address, true, []string{"layer 2 of 2", `"application/octet-stream"`, unpackedHint}},
+		{"chart", "layers", "", true, []string{"it is a Helm chart, not an image", "layer 1 of 1", `"application/vnd.cncf.helm.chart.content.v1.tar+gzip"`}},
 		{"erofs", "view", d.Address, false, []string{"layer 2 of 2", "v1.erofs", "no processor", unpackedHint}},
+		{"noise", "view", d.Address, false, []string{"layer 2 of 2", "zeros and then other bytes"}},
+		{"noise", "view", d.Address, false, []string{"layer 2 of 2", "zeros and then other bytes"}}, // it is unpacked now
 		{"refused", "view", "", false, []string{"not a directory", "use --via layers"}},
 		{"refused", "view", d.Address, false, []string{"not a directory", "use --via layers"}},
 	} {
@@ -221,7 +231,11 @@ func TestLayerTypesOfRegistry(t *testing.T) {
 			where = []string{"--address", d.Address}
 		}
 		o := invocation{args: append([]string{"ls", "--via", c.via, host + "/" + c.name + ":1"}, where...)}.run(t)
-		checkPulling(t, o, statusFailed, c.wants...)
+		status := statusFailed
+		if c.name == "chart" {
+			status = statusNotFound // of an image
+		}
+		checkPulling(t, o, status, c.wants...)
 		if layer := "GET /v2/" + c.name + "/blobs/" + digest.FromBytes(noise).String(); c.unasked && proxy.count[layer] != 0 {
 			t.Errorf("%s via %s: the layer was downloaded before it was refused", c.name, c.via)
 		}

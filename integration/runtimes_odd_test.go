@@ -30,6 +30,12 @@ func oddStarts(t *testing.T) map[string]start {
 	volumes := imageOf(ispec.ImageConfig{
 		Cmd: []string{"/data", "/whole", "/dev2"}, Volumes: named("/data", "/whole", "/dev2", "/also/sub", "/also"),
 	}, program, seeded)
+	elsewhere := imageOf(ispec.ImageConfig{
+		Cmd:     []string{"/data", "/data/sub", "/dev/store"},
+		Volumes: named("/also", "/data/sub", "/dev", "/devices", "/dev/null", "/dev/ptmx", "/dev/console", "/dev/store"),
+	}, program, seeded, imagetest.Layer{
+		imagetest.Symlink("devices", "/dev"), imagetest.Dir("dev/store", 0o755), imagetest.Char("dev/store/null", 0o666, 1, 3),
+	})
 	return map[string]start{
 		"odd config": {
 			image: odd, want: seen{Cwd: "/not/there", Env: []string{"PATH=/x", "A=3", "HOME=/", "B C=2"}},
@@ -42,6 +48,16 @@ func oddStarts(t *testing.T) map[string]start {
 		},
 		"volumes with a FIFO and a device": {
 			image: volumes, check: checkSeeds(map[string]bool{"/data": false, "/dev2": false, "/whole": true}),
+		},
+		"volumes where something else is": {
+			image: elsewhere, flags: []string{"--mount", "type=tmpfs,target=/data"},
+			check: func(t *testing.T, runtime string, s *probe.State) {
+				t.Helper()
+				mountsAt(map[string]bool{"/data": true, "/data/sub": true, "/dev/store": true})(t, runtime, s)
+				if got := s.Places["/data"].Names; !slices.Equal(got, []string{"sub"}) {
+					t.Errorf("the tmpfs of --mount on \"/data\" holds %q", got)
+				}
+			},
 		},
 		"--volumes none": {
 			image: volumes, flags: []string{"--volumes", "none"},

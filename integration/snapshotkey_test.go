@@ -40,7 +40,7 @@ func TestSnapshotKey(t *testing.T) {
 			check("stopped", task, "container:web")
 			check("active", task, "snapshot:web")
 			check("committed", image, "snapshot:"+chainOf(t, d, snapshotter))
-			takeView(t, d, snapshotter, "viewer", chainOf(t, d, snapshotter))
+			takeSnapshot(t, d, snapshotter, "view", "viewer", chainOf(t, d, snapshotter))
 			check("view of another", image, "snapshot:viewer")
 			d.Ctr(t, "snapshots", "--snapshotter", snapshotter, "remove", "viewer")
 			d.Collect(t)
@@ -105,12 +105,13 @@ func committedOf(t *testing.T, d *daemon.Daemon, image string) string {
 	return "snapshot:" + readMetadata(t, meta).ChainID
 }
 
-// takeView has ctr take a view and keep it from the collector, which may be
-// faster: then once more.
-func takeView(t *testing.T, d *daemon.Daemon, snapshotter, key, parent string) {
+// takeSnapshot takes a snapshot by ctr ("view" or "prepare", key and parent) and keeps
+// it from the collector, which may be faster: then once more.
+func takeSnapshot(t *testing.T, d *daemon.Daemon, snapshotter string, take ...string) {
 	t.Helper()
-	waitUntil(t, "view "+key+" is kept", func() bool {
-		if _, err := d.Run("snapshots", "--snapshotter", snapshotter, "view", key, parent); err != nil && !strings.Contains(err.Error(), "already exists") {
+	key := take[1]
+	waitUntil(t, "snapshot "+key+" is kept", func() bool {
+		if _, err := d.Run(append([]string{"snapshots", "--snapshotter", snapshotter}, take...)...); err != nil && !strings.Contains(err.Error(), "already exists") {
 			t.Fatal(err)
 		}
 		_, err := d.Run("snapshots", "--snapshotter", snapshotter, "label", key, "containerd.io/gc.root=now")

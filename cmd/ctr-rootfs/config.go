@@ -26,7 +26,7 @@ func (f *configFlags) document(ctx context.Context, o *opened) ([]byte, *rspec.S
 		return containerSpec(o)
 	}
 	if !o.view.Image.Known() {
-		return nil, nil, &imageError{source: o.source, container: o.view.Container != nil}
+		return nil, nil, &imageError{source: o.source, container: o.view.Container != nil && len(o.view.Container.Spec) > 0}
 	}
 	img, err := f.image(ctx, o)
 	if err != nil {
@@ -51,10 +51,12 @@ func (f *configFlags) image(ctx context.Context, o *opened) (ispec.Image, error)
 		return ispec.Image{}, fmt.Errorf("making config.json for %q: %w", o.source, err)
 	}
 	img, dropped := ocispec.Clean(o.view.Image.Config, f.options)
-	for _, m := range f.options.Mounts {
-		delete(img.Config.Volumes, path.Clean(m.Destination)) // whose place the mount takes
+	places, unfit, err := f.volumePlaces(ctx, o.tree.accounts, img.Config.Volumes)
+	if err == nil {
+		var more []ocispec.Dropped
+		more, err = unseedable(ctx, o.tree.accounts, places)
+		unfit = append(unfit, more...)
 	}
-	unfit, err := unseedable(ctx, o.tree.accounts, img.Config.Volumes)
 	if err != nil {
 		return img, orPlace(fmt.Errorf("making config.json for %q: %w", o.source, err))
 	}
@@ -107,14 +109,15 @@ func fieldHint(e *fieldError) string {
 	case "config.User":
 		return "say who with --user"
 	case "config.WorkingDir":
-		return "choose another with --cwd DIR"
+		return cwdHint
 	case "config.Volumes":
 		return "leave the volumes out with --volumes none"
 	}
 	return "use --config FILE"
 }
 
-// imageError says that there is no image from whose config to make config.json.
+// imageError says that there is no image from whose config to make config.json;
+// container, that there is a container's own.
 type imageError struct {
 	source    string
 	container bool
@@ -182,31 +185,56 @@ func mountPoint(p ocispec.MountPoint, o *opened) export.Made {
 	return made
 }
 
-// places finds the volumes in tree: those that exist there, by their paths without
-// symlinks, and in dropped those whose place takes no mount.
-func places(ctx context.Context, tree export.Tree, volumes map[string]struct{}) (at map[string][]string, dropped []ocispec.Dropped, err error) {
-	at = make(map[string][]string)
+// volumePlaces finds the volumes that a runtime fills from tree, by their paths
+// without symlinks, and in dropped those whose place takes no mount. It deletes those
+// whose place a --mount takes.
+func (f *configFlags) volumePlaces(ctx context.Context, tree export.Tree, volumes map[string]struct{}) (places map[string][]string, dropped []ocispec.Dropped, err error) {
+	mounted := map[string]string{"dev": "/dev"} // destinations, by their paths without symlinks
+	for _, m := range f.options.Mounts {
+		place, _, err := export.Resolve(ctx, tree, m.Destination)
+		if err == nil || errors.Is(err, fs.ErrNotExist) { // any other is an error of its mount point
+			mounted[place] = path.Clean(m.Destination)
+		}
+	}
+	places = make(map[string][]string)
 	for _, volume := range slices.Sorted(maps.Keys(volumes)) {
 		place, _, err := export.Resolve(ctx, tree, volume)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, nil, fmt.Errorf("finding volume %q: %w", volume, err)
 		}
-		if why := ocispec.Unmountable(path.Join("/", place)); why != "" {
+		why := ocispec.Unmountable(path.Join("/", place))
+		_, taken := mounted[place]
+		switch {
+		case why != "":
 			dropped = append(dropped, ocispec.Dropped{Field: "Volumes", Value: volume, Why: why})
-		} else if err == nil {
-			at[place] = append(at[place], volume)
+		case taken:
+			delete(volumes, volume)
+		case err == nil && !covered(volume, place, mounted):
+			places[place] = append(places[place], volume)
 		}
 	}
-	return at, dropped, nil
+	return places, dropped, nil
 }
 
-// unseedable finds the volumes with which runc does not start: it copies what the
-// image has there into a tmpfs, and fails on a FIFO and on a device. tree is the
-// whole image's, without the filters of bundle, so that spec gives the same.
-func unseedable(ctx context.Context, tree export.Tree, volumes map[string]struct{}) ([]ocispec.Dropped, error) {
-	places, dropped, err := places(ctx, tree, volumes)
-	if err != nil || len(places) == 0 {
-		return dropped, err
+// covered says whether something is mounted above the place of a volume, and before
+// it: config.json has them sorted by destination, after /dev. A runtime fills the
+// volume from that mount then, not from the root.
+func covered(volume, place string, mounted map[string]string) bool {
+	for dir := path.Dir(place); dir != "."; dir = path.Dir(dir) {
+		if at, is := mounted[dir]; is && (dir == "dev" || at < volume) {
+			return true
+		}
+	}
+	return false
+}
+
+// unseedable finds the volumes with which runc does not start: it copies what tree
+// has at places into a tmpfs, and fails on a FIFO and on a device. (It fails on a
+// socket, too, but a bundle holds none.) tree is the whole image's, without the
+// filters of bundle, so that spec gives the same.
+func unseedable(ctx context.Context, tree export.Tree, places map[string][]string) (dropped []ocispec.Dropped, err error) {
+	if len(places) == 0 {
+		return nil, nil
 	}
 	above := make(map[string]bool)
 	for place := range places {
@@ -215,11 +243,11 @@ func unseedable(ctx context.Context, tree export.Tree, volumes map[string]struct
 		}
 	}
 	err = tree.Walk(ctx, func(e *export.Entry) error {
-		inside, copied := false, e.Type == export.Directory || e.Type == export.Regular || e.Type == export.Symlink || e.Type == export.Socket
+		inside, fails := false, e.Type == export.FIFO || e.Type == export.CharDevice || e.Type == export.BlockDevice
 		for dir := e.Path; dir != "."; dir = path.Dir(dir) {
 			held, is := places[dir]
 			inside = inside || is
-			if copied {
+			if !fails {
 				continue
 			}
 			for _, volume := range held {

@@ -43,8 +43,11 @@ func hintTable() []func(error) (string, bool) {
 		hintOf(socketHint),
 		hintOf(func(e *snapshot.NamespaceError) string { return "use --namespace " + e.Others[0] }),
 		hintOf(platformHint),
+		hintOf(incompleteHint),
+		hintOf(nameHint),
+		hintOf(featureHint),
+		always[*snapshot.ArtifactError]("is the name right? Only an image has a root filesystem"),
 		always[*snapshot.MissingError]("leave out --pull never to pull it"),
-		always[*snapshot.IncompleteError]("leave out --pull never to pull it"),
 		always[*snapshot.DiscardedError]("use --via view where the image is unpacked, or --pull always to pull them again"),
 		always[*snapshot.SpoolError]("choose a folder with room by --spool DIR"),
 		always[*layers.SpoolError]("choose a folder with room by --spool DIR"),
@@ -67,6 +70,7 @@ func hintTable() []func(error) (string, bool) {
 		always[*changedError]("hold it still with --pause, or say --allow-changes"),
 		hintOf(fieldHint),
 		hintOf(imageHint),
+		always[*recordError]("use --config FILE"),
 		hintOf(placeHint),
 		hintOf(func(e *export.HeaderError) string {
 			return fmt.Sprintf("leave them out with --xattrs none, or the file with --exclude %q", e.Path)
@@ -99,6 +103,10 @@ func sentinelHint(err error) string {
 	switch {
 	case errors.Is(err, ocispec.ErrNoArgs), errors.Is(err, ocispec.ErrEmptyCommand):
 		return "give the command behind --, as in: -- /bin/sh"
+	case errors.Is(err, snapshot.ErrNoRoot):
+		return "export the container while it runs"
+	case errors.Is(err, ocispec.ErrRelativeWorkingDir):
+		return cwdHint
 	case errors.Is(err, snapshot.ErrNoHome):
 		return "name a folder with --store DIR, or set $HOME"
 	case errors.Is(err, files.ErrTerminal):
@@ -120,6 +128,9 @@ const (
 	forCwd     = "the working directory"
 )
 
+// cwdHint is for every working directory of an image that cannot be.
+const cwdHint = "choose another with --cwd DIR"
+
 func placeHint(e *export.PlaceError) string {
 	switch e.For {
 	case forProfile:
@@ -131,16 +142,9 @@ func placeHint(e *export.PlaceError) string {
 	case forVolume:
 		return "leave the volumes out with --volumes none"
 	case forCwd:
-		return "choose another with --cwd DIR"
+		return cwdHint
 	}
 	return ""
-}
-
-func platformHint(e *snapshot.PlatformError) string {
-	if len(e.Have) == 0 {
-		return ""
-	}
-	return "choose one of them with --platform"
 }
 
 func ownerHint(e *export.OwnerError) string {
@@ -180,6 +184,10 @@ func fetchHint(e *fetchError) string {
 // sourceHint knows what a container does not see of its host.
 func sourceHint(e *snapshot.SourceError) string {
 	switch {
+	case errors.Is(e, snapshot.ErrNotTaskRoot):
+		return "in a pod, add hostPID: true and CAP_SYS_PTRACE; where what started the container has mounts of its own, use --host-root /proc/PID/root"
+	case errors.Is(e, snapshot.ErrNothingThere):
+		return "export the container while it runs"
 	case errors.Is(e, fs.ErrPermission):
 		return "it needs root, or CAP_DAC_READ_SEARCH"
 	case errors.Is(e, syscall.ENOSYS):
@@ -245,25 +253,6 @@ func storeHint(e *snapshot.StoreError) string {
 		return "choose another folder with --store DIR"
 	}
 	return ""
-}
-
-func absentHint(e *snapshot.AbsentError) string {
-	switch {
-	case len(e.Snapshotters) > 0:
-		return "use --snapshotter " + e.Snapshotters[0]
-	case len(e.Namespaces) > 0:
-		return "use --namespace " + e.Namespaces[0]
-	case e.Embedded != "" && e.Kind != snapshot.SnapshotKey:
-		return "that has no containers: name the socket of the containerd that has it with --address"
-	}
-	return ""
-}
-
-func ambiguousHint(e *snapshot.AmbiguousError) string {
-	if e.Kind == snapshot.PodName {
-		return "name one of them, as pod:" + e.Have[0]
-	}
-	return "give more of its id"
 }
 
 func limitHint(e *layers.LimitError) string {

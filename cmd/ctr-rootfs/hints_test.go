@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/ctr-rootfs/ctr-rootfs/cmd/ctr-rootfs/internal/files"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
@@ -28,6 +31,8 @@ func TestStatus(t *testing.T) {
 		{usagef("no such flag"), 2},
 		{errors.New(`unknown command "x"`), 2},
 		{&snapshot.MissingError{Image: "a"}, 3},
+		{&snapshot.NameError{Name: "A", Store: "a store", Err: syscall.EINVAL}, 3},
+		{&snapshot.NameError{Name: "A", Err: syscall.EINVAL}, 1},
 		{&snapshot.PlatformError{Image: "a"}, 3},
 		{&snapshot.NamespaceError{Others: []string{"k8s.io"}}, 3},
 		{&snapshot.ReferenceError{Path: "a.tar"}, 3},
@@ -55,16 +60,36 @@ func TestExplainSaysWhatToDo(t *testing.T) {
 		{&snapshot.NamespaceError{Others: []string{"k8s.io"}}, "--namespace k8s.io"},
 		{&snapshot.PlatformError{Have: []string{"linux/arm64"}}, "--platform"},
 		{&snapshot.MissingError{}, "--pull"},
+		{&snapshot.NameError{Name: "MyApp:1", Err: syscall.EINVAL}, "ctr-rootfs images"},
+		{&snapshot.NameError{Name: "sha256:1f", Err: syscall.EINVAL}, "ctr-rootfs images"},
+		{&snapshot.NameError{Name: "docker://a:1", Err: syscall.EINVAL}, "without docker://"},
+		{&snapshot.NameError{Name: "https://h/a:1", Err: syscall.EINVAL}, "without https://"},
+		{&snapshot.NameError{Name: "registry:h/a:1", Err: syscall.EINVAL}, "without registry:"},
+		{&snapshot.NameError{Name: "docker-daemon:a:1", Err: syscall.EINVAL}, "docker save a:1 |"},
+		{&snapshot.NameError{Name: "docker:a:1", Err: syscall.EINVAL}, "docker save a:1 |"},
+		{&snapshot.NameError{Name: "containers-storage:a:1", Err: syscall.EINVAL}, "podman save a:1 |"},
+		{&snapshot.NameError{Name: "dir:/srv/a", Err: syscall.EINVAL}, "skopeo copy dir:/srv/a oci:DIR"},
+		{&snapshot.NameError{Name: "oci-dir:/srv/a", Err: syscall.EINVAL}, "oci:DIR"},
+		{&snapshot.NameError{Name: "/srv/a.tar", Err: syscall.EINVAL}, "oci-archive:FILE"},
+		{&snapshot.NameError{Name: "../a.tar", Err: syscall.EINVAL}, "docker-archive:FILE"},
+		{&snapshot.NameError{Name: "containerd://4f", Err: syscall.EINVAL}, "container:ID"},
+		{&snapshot.ArchiveError{Path: "//h/a", Err: fs.ErrNotExist}, "without oci://"},
+		{&snapshot.AbsentError{Kind: snapshot.ContainerID, Docker: "moby-1.1"}, "in namespace moby-1.1, by id"},
+		{&snapshot.AbsentError{Kind: snapshot.ContainerID, Docker: "moby", Namespaces: []string{"default"}}, "--namespace default"},
+		{&snapshot.SourceError{Err: snapshot.ErrNotTaskRoot}, "hostPID"},
+		{&snapshot.SourceError{Err: snapshot.ErrNothingThere}, "while it runs"},
+		{snapshot.ErrNoRoot, "while it runs"},
 		{&snapshot.ContentError{Err: fs.ErrNotExist}, "--pull always"},
 		{&snapshot.ContentError{Others: []string{"native"}, Err: fs.ErrNotExist}, "--snapshotter native"},
 		{&snapshot.IncompleteError{Err: fs.ErrNotExist}, "--pull never"},
 		{fmt.Errorf("reading: %w", &snapshot.LayerTypeError{MediaType: "application/vnd.oci.image.layer.v1.tar+encrypted"}), "decrypt it first"},
 		{&snapshot.LayerTypeError{MediaType: "application/vnd.oci.image.layer.v1.tar+xz"}, "--via view"},
 		{&snapshot.LayerContentError{MediaType: "application/vnd.oci.image.layer.v1.tar", Found: "xz"}, "built again"},
-		{&snapshot.UnpackError{Err: &snapshot.LayerTypeError{MediaType: "application/x"}}, "--via view"},
+		{&snapshot.UnpackError{Err: &snapshot.LayerTypeError{MediaType: "application/x"}}, "if it is an image at all"},
 		{&snapshot.UnpackError{Err: syscall.ENOTDIR}, "use --via layers"},
 		{&snapshot.UnpackError{Snapshotter: "erofs", Err: syscall.EINVAL}, "another --snapshotter"},
 		{&snapshot.UnpackError{Err: fmt.Errorf("unpacking: %w: %w", snapshot.ErrOnOverlay, syscall.EPERM)}, "--store DIR on another filesystem"},
+		{&snapshot.IncompleteError{Err: &snapshot.NameError{Name: "A", Err: fs.ErrNotExist}}, "in a registry"},
 		{&snapshot.SocketError{Elsewhere: "/proc/7/root/c.sock", Err: syscall.ENOENT}, "--address /proc/7/root/c.sock"},
 		{&snapshot.PullError{Err: syscall.EINVAL}, "invalid argument"},
 		{&snapshot.PullError{Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}, "--hosts-dir"},
@@ -90,6 +115,8 @@ func TestExplainSaysWhatToDo(t *testing.T) {
 		{&export.OwnerError{Err: syscall.EPERM}, "--no-same-owner"},
 		{fmt.Errorf("choosing: %w", snapshot.ErrNoHome), "--store DIR"},
 		{fmt.Errorf("making: %w", ocispec.ErrNoArgs), "-- /bin/sh"},
+		{&snapshot.UnpackError{Err: json.Unmarshal([]byte(`{"created":""}`), new(ispec.Image))}, "--via layers"},
+		{&snapshot.UnpackError{Err: json.Unmarshal([]byte(`{"created":5}`), new(ispec.Image))}, "--via layers"},
 		{files.ErrTerminal, "-o FILE"},
 		{fmt.Errorf("writing: %w", files.ErrDirectory), "--format dir"},
 		{fmt.Errorf("writing: %w", files.ErrNoDirectory), "make it first"},

@@ -17,6 +17,8 @@ func layerTypeHint(e *snapshot.LayerTypeError) string {
 		return "decrypt it first, or use --via view where containerd has unpacked it"
 	case e.ByMerging():
 		return "use --via layers"
+	case e.Foreign():
+		return "if it is an image at all, use --via view where containerd has unpacked it"
 	}
 	return "use --via view where containerd has unpacked it"
 }

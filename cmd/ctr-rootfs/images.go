@@ -20,6 +20,9 @@ func newImages(s streams, store *storeFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "images [flags]",
 		Short: "List what can be exported from the store",
+		Long: `List what can be exported from the store, a platform of an image a line. A name
+can be given back as SOURCE as it stands: it is in double quotes where it would
+be read as something else. So can a JSON string of --json, with its quotes.`,
 		Example: `  ctr-rootfs images --namespace k8s.io
   ctr-rootfs images --json`,
 		Args: noArguments,
@@ -61,14 +64,19 @@ func newImages(s streams, store *storeFlags) *cobra.Command {
 	return cmd
 }
 
-// writeNames writes each name once, though it may have several platforms. A name,
-// and a platform, may be anything: one that would break the line is quoted.
+// sourceOf gives the SOURCE that stands for a listed image: its name, which may be
+// any text, in quotes where it would be taken for something else.
+func sourceOf(image snapshot.ImageInfo) string {
+	return snapshot.Source{Kind: snapshot.ImageName, Name: image.Name}.String()
+}
+
+// writeNames writes each name once, though it may have several platforms.
 func writeNames(w io.Writer, images []snapshot.ImageInfo) error {
 	for i, image := range images {
 		if i > 0 && images[i-1].Name == image.Name {
 			continue
 		}
-		if _, err := fmt.Fprintln(w, quotedIfNeeded(image.Name)); err != nil {
+		if _, err := fmt.Fprintln(w, sourceOf(image)); err != nil {
 			return err
 		}
 	}
@@ -93,7 +101,7 @@ func writeTable(w io.Writer, images []snapshot.ImageInfo) error {
 		if unpacked == "" {
 			unpacked = "no"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", quotedIfNeeded(image.Name), quotedIfNeeded(image.Platform), unpacked, image.Layers)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", sourceOf(image), quotedIfNeeded(image.Platform), unpacked, image.Layers)
 	}
 	return table.Flush()
 }

@@ -168,6 +168,7 @@ func (j job) use(ctx context.Context, req request, fn func(context.Context, *ope
 	if err != nil {
 		return joined(err, base.Close(), undo())
 	}
+	tree.Tree, tree.openDirs = doubted(view, tree.Tree)
 	err = fn(ctx, &opened{source: req.typed, view: view, tree: tree, base: base, latest: latest})
 	err = reason(ctx, view, err)
 	if err != nil && ctx.Err() != nil {
@@ -185,12 +186,16 @@ func tell(s streams, m metadata) {
 	s.notice(fmt.Sprintf("wrote %d entries of %s (%s)", m.Entries.Entries(), m.name(), progress.Size(m.Entries.Bytes)))
 }
 
-// warnOf reports what could not be written, and which patterns matched nothing.
+// warnOf reports what could not be written, what may not be the image's, and
+// which patterns matched nothing.
 func warnOf(s streams, m metadata) {
 	for _, l := range m.LeftOut {
 		if !l.Asked {
 			s.warn(l.String())
 		}
+	}
+	for _, d := range m.Doubts {
+		s.warn(d.String())
 	}
 	for _, change := range m.Changed {
 		s.warn(change.String())

@@ -31,6 +31,7 @@ type metadata struct {
 	Entries     export.Report     `json:"entries"`
 	Output      metadataOutput    `json:"output"`
 	LeftOut     []metadataLeftOut `json:"leftOut"`
+	Doubts      []metadataDoubt   `json:"doubts,omitempty"`
 	Unmatched   []string          `json:"unmatchedPatterns,omitempty"`
 	// Unkept are the values of --keep with which the profile has nothing to do.
 	Unkept []string `json:"unmatchedKeeps,omitempty"`
@@ -189,6 +190,7 @@ func describe(ctx context.Context, o *opened, r export.Report, t *target) metada
 		Via:         string(o.view.Via),
 		Entries:     r,
 		LeftOut:     listed(unwanted(o), foreign(o), unholdable(r, t), unfit(o)),
+		Doubts:      o.tree.openDirs.doubts(),
 		Unmatched:   o.tree.filter.Unmatched(),
 		Unkept:      o.tree.unkept,
 		givenAs:     o.tree.givenAs(ctx),
@@ -281,10 +283,18 @@ func unholdable(r export.Report, t *target) []metadataLeftOut {
 	return left
 }
 
+// maxNamedEntries bounds how many entries of a config are named: an image may have
+// as many as its config has room for.
+const maxNamedEntries = 100
+
 // unfit is what runtimes refuse of the image's config.
 func unfit(o *opened) (left []metadataLeftOut) {
-	for _, d := range o.dropped {
+	named := o.dropped[:min(len(o.dropped), maxNamedEntries)]
+	for _, d := range named {
 		left = append(left, metadataLeftOut{Config: fmt.Sprintf("%s %q", d.Field, d.Value), Count: 1, Why: d.Why})
+	}
+	if more := len(o.dropped) - len(named); more > 0 {
+		left = append(left, metadataLeftOut{Count: int64(more), Why: "further entries of the image's config, which runtimes refuse"})
 	}
 	return left
 }

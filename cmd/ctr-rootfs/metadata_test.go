@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/ocispec"
 )
 
 // TestMetadataKeepsBytes: a name that is no UTF-8 is whole in the metadata.
@@ -32,6 +33,26 @@ func TestMetadataOfNothingLeftOut(t *testing.T) {
 	text, err := json.Marshal(metadata{LeftOut: listed(nil, nil)})
 	if err != nil || !strings.Contains(string(text), `"leftOut":[]`) {
 		t.Errorf("metadata of nothing left out: %v, %s", err, text)
+	}
+}
+
+// TestFewEntriesAreNamed: an image cannot fill a log with what its config holds.
+func TestFewEntriesAreNamed(t *testing.T) {
+	for entries, want := range map[int]struct{ named, counted int64 }{
+		0: {0, 0}, 1: {1, 0}, maxNamedEntries: {maxNamedEntries, 0}, maxNamedEntries + 7: {maxNamedEntries, 7},
+	} {
+		o := &opened{dropped: make([]ocispec.Dropped, entries)}
+		var named, counted int64
+		for _, l := range unfit(o) {
+			if l.Config != "" {
+				named += l.Count
+			} else {
+				counted += l.Count
+			}
+		}
+		if named != want.named || counted != want.counted {
+			t.Errorf("of %d entries %d are named and %d counted, want %+v", entries, named, counted, want)
+		}
 	}
 }
 

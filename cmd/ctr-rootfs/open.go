@@ -110,6 +110,11 @@ func (f *storeFlags) request(source string, pause bool) (request, error) {
 	if err != nil {
 		return request{}, usageError{err}
 	}
+	if f.pull == string(snapshot.PullAlways) {
+		if err := src.CheckName(); err != nil {
+			return request{}, usageError{err}
+		}
+	}
 	via, err := f.chosenVia(src)
 	if err != nil {
 		return request{}, err

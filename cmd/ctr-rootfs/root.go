@@ -25,7 +25,9 @@ SOURCE is an image name (pulled when missing), or one of
   oci:DIR[:REF]  oci-archive:FILE[:REF]  docker-archive:FILE[:REF]
   snapshot:KEY  container:ID  pod:[NAMESPACE/]POD[/CONTAINER]
 where FILE may be "-" for standard input, and ID may be the beginning of a long
-hexadecimal one. What runs is read as it is, and never written to.`,
+hexadecimal one, or nerdctl's name. What runs is read as it is, and never
+written to. What "images" lists is an image name as it stands, in double quotes
+where it would be one of these.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(_ *cobra.Command, args []string) error {

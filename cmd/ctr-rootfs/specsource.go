@@ -43,10 +43,20 @@ func (f *configFlags) checkContainer(source string) error {
 // containerSpec gives the container's own config.json, for a root filesystem in
 // rootfs/ beside it.
 func containerSpec(o *opened) ([]byte, *rspec.Spec, error) {
+	if len(o.view.Container.Spec) == 0 {
+		return nil, nil, &recordError{id: o.view.Container.ID}
+	}
 	spec, err := ocispec.CheckContainer(o.view.Container.Spec)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the spec of container %q: %w", o.view.Container.ID, err)
 	}
 	text, err := ocispec.Marshal(spec)
 	return text, spec, err
+}
+
+// recordError says that a container has left a snapshot, and no spec.
+type recordError struct{ id string }
+
+func (e *recordError) Error() string {
+	return fmt.Sprintf("reading the spec of container %q: containerd has no record of it any more", e.id)
 }

@@ -33,7 +33,7 @@ func newStoreFlags(flags *pflag.FlagSet, s streams) *storeFlags {
 	flags.StringVar(&f.snapshotter, "snapshotter", os.Getenv("CONTAINERD_SNAPSHOTTER"), "`SNAPSHOTTER` [$CONTAINERD_SNAPSHOTTER] (default the namespace's, else containerd's)")
 	flags.StringVar(&f.dir, "store", os.Getenv("CTR_ROOTFS_STORE"), "use the embedded store in `DIR` and no daemon [$CTR_ROOTFS_STORE]")
 	flags.StringVar(&f.hostRoot, "host-root", "", "in a container: `DIR` where the root of containerd's host is mounted")
-	flags.StringVar(&f.platform, "platform", "", "`PLATFORM` of the image, OS/ARCH[/VARIANT] (default this host's)")
+	flags.StringVar(&f.platform, "platform", "", "`PLATFORM` of the image, OS[(+FEATURE)]/ARCH[/VARIANT] (default this host's)")
 	flags.StringVar(&f.pull, "pull", string(snapshot.PullMissing), "when to pull an image: missing, always or never")
 	flags.StringVar(&f.via, "via", "auto", "view reads snapshots, layers reads blobs and needs no privilege, auto is view with a daemon, else layers")
 	flags.StringVar(&f.spool, "spool", "", "`DIR` for what layers inflate to [$TMPDIR]")

@@ -156,4 +156,6 @@ type shownTree struct {
 	unkept []string
 	filter *export.Filter
 	xattrs *export.XattrFilter
+	// openDirs is nil where no directory's mode is doubted.
+	openDirs *openDirs
 }

@@ -42,6 +42,15 @@ func shownErrors() []error {
 		&snapshot.UndoError{Key: "ctr-rootfs-3f9a", Err: errors.New("connection refused")},
 		fmt.Errorf("choosing the embedded store: %w", snapshot.ErrNoHome),
 		&snapshot.IncompleteError{Image: image, Store: "containerd at \"" + socket + "\"", Err: absent},
+		&snapshot.IncompleteError{Image: "Web:1", Store: "containerd at \"" + socket + "\"", Err: fmt.Errorf("%w; %w", absent, &snapshot.NameError{Name: "Web:1", Err: errors.New("invalid reference format: repository name (library/Web) must be lowercase")})},
+		&snapshot.PlatformError{Image: image, Want: "linux/amd64", Have: []string{"linux(+erofs)/amd64"}},
+		&snapshot.FeatureError{Image: image, Platform: "linux(+erofs)/amd64", Snapshotter: "overlayfs", Others: []string{"erofs"}, ByLayers: true},
+		&snapshot.FeatureError{Image: image, Platform: "linux(+erofs)/amd64", Snapshotter: "overlayfs", Others: []string{"erofs"}},
+		&snapshot.FeatureError{Image: image, Platform: "linux(+erofs)/amd64", Snapshotter: "overlayfs"},
+		fmt.Errorf("finding image %q: %w", "oci:layout:sha256-91ef.sig", &snapshot.ArtifactError{
+			Document: "manifest sha256:54bf...", What: "a signature",
+			MediaType: "application/vnd.dev.cosign.simplesigning.v1+json", Digest: "sha256:0a1b...", Layer: 1, Layers: 1,
+		}),
 		&snapshot.ContentError{Image: image, Snapshotter: "native", Others: []string{"overlayfs"}, Err: absent},
 		&snapshot.ContentError{Image: image, Snapshotter: "overlayfs", Err: absent},
 		&snapshot.DiscardedError{Image: image, Err: fmt.Errorf("layer 0: %w", absent)},
@@ -49,6 +58,7 @@ func shownErrors() []error {
 		&snapshot.UnpackError{Image: image, Snapshotter: "overlayfs", Err: errors.New("failed to extract layer sha256:54bf...: lstat /var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/7/fs/usr/lib: not a directory")},
 		&snapshot.UnpackError{Image: image, Snapshotter: "overlayfs", Err: fmt.Errorf("unpacking layer sha256:54bf...: %w: %w", snapshot.ErrOnOverlay, syscall.EPERM)},
 		fmt.Errorf("reading the layers of image %q: %w", "docker.io/library/app:1", layerType("application/vnd.oci.image.layer.nydus.blob.v1", 1, 1)),
+		fmt.Errorf("reading manifest sha256:9ae1...: %w", layerType("application/vnd.cncf.helm.chart.content.v1.tar+gzip", 1, 1)),
 		&snapshot.ArchiveError{Path: "app.tar", Err: layerType("application/vnd.oci.image.layer.v1.tar+gzip+encrypted", 2, 3)},
 		fmt.Errorf("reading %q: reading layer 1 of 1 (blob sha256:54bf..., diff ID sha256:9ae1...): %w", "oci-archive:app.tar",
 			&layers.ContentError{MediaType: "application/vnd.oci.image.layer.v1.tar", Found: "xz"}),
@@ -74,6 +84,9 @@ func shownErrors() []error {
 		&snapshot.AmbiguousError{Kind: snapshot.ContainerID, Name: "4f", Have: []string{"4f7e2b", "4fc001"}},
 		&snapshot.AmbiguousError{Kind: snapshot.PodName, Name: "web", Have: []string{"default/web/app", "default/web/sidecar"}},
 		&snapshot.ShiftedError{Key: "4f7e2b"},
+		rootOfWeb(&snapshot.SourceError{Path: "/srv/web", Err: snapshot.ErrNotTaskRoot}),
+		rootOfWeb(&snapshot.SourceError{Path: "/srv/web", Err: snapshot.ErrNothingThere}),
+		rootOfWeb(snapshot.ErrNoRoot),
 		&changedError{source: "container:web", files: 2},
 		&snapshot.SourceError{Path: "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/7/fs", Err: syscall.EACCES},
 		&snapshot.SourceError{Path: "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/7/fs", Err: syscall.ENOENT},
@@ -92,6 +105,7 @@ func shownErrors() []error {
 		&export.HeaderError{Path: "srv/data", Size: 1200000, Limit: 1 << 20},
 		fmt.Errorf("writing %q: %w", "home/app", &export.OwnerError{UID: 1000, GID: 1000, Err: syscall.EPERM}),
 		fmt.Errorf("making config.json for %q: %w", "oci-archive:base.tar", ocispec.ErrNoArgs),
+		fmt.Errorf("making config.json for %q: reading the image's WorkingDir %q: %w", "oci-archive:base.tar", "srv", ocispec.ErrRelativeWorkingDir),
 		wrongField("Cmd", "array", "string"), wrongField("User", "string", "number"), wrongField("WorkingDir", "string", "array"),
 		wrongField("Volumes", "object", "array"), wrongField("Env", "array", "string"),
 		fmt.Errorf("exporting %q: %w", "oci-archive:base.tar", &fieldError{name: "created", err: errors.New(`"yesterday" is no date and time of RFC 3339`), times: true}),
@@ -99,6 +113,7 @@ func shownErrors() []error {
 		&export.PlaceError{Path: "etc/passwd", For: forVolume, At: "etc/passwd", Found: export.Regular, Wanted: export.Directory},
 		&imageError{source: "snapshot:build-1"},
 		&imageError{source: "container:web", container: true},
+		&recordError{id: "4f7e2b"},
 	}
 }
 
@@ -110,6 +125,10 @@ func wrongField(name, want, got string) error {
 
 func layerType(mediaType string, number, of int) error {
 	return &snapshot.LayerTypeError{MediaType: mediaType, Digest: "sha256:54bf...", Number: number, Of: of}
+}
+
+func rootOfWeb(err error) error {
+	return fmt.Errorf("opening the root of container %q: %w", "web", err)
 }
 
 // TestTroubleshootingTexts compares the texts of the page with the errors.

@@ -24,9 +24,10 @@ const (
 	EROFS Format = "EROFS"
 )
 
-// formats is the table, which formatsOf completes: a layer whose media type is not in it is not read.
-// A type's compression is not in it: see inflate.NewReader. Types that only add
-// to a tar what its readers may pass over (eStargz, zstd:chunked) are the tar's.
+// formats is the table, which formatsOf completes: a layer whose media type is not
+// in it is not read. A type's compression is not in it: see inflate.NewReader. Types
+// that only add to a tar what its readers may pass over (eStargz, zstd:chunked) are
+// the tar's.
 var formats = map[string]Format{
 	// image-spec, layer.md and media-types.md.
 	"application/vnd.oci.image.layer.v1.tar":                       Tar,
@@ -98,6 +99,12 @@ func (e *Error) Error() string {
 // another's with a suffix.
 func (e *Error) Encrypted() bool {
 	return strings.HasSuffix(e.MediaType, "+encrypted") || strings.HasSuffix(e.MediaType, "+enc")
+}
+
+// Foreign says that the media type is not even of those that name layers of
+// images: what is read may be a chart, a model or an attestation.
+func (e *Error) Foreign() bool {
+	return !strings.HasPrefix(e.MediaType, "application/vnd.oci.image.layer.") && !strings.HasPrefix(e.MediaType, "application/vnd.docker.image.rootfs.")
 }
 
 // ByMerging says that the layer was to be unpacked, and that merging would read

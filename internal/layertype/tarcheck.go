@@ -60,6 +60,11 @@ func (c *TarCheck) passOver() {
 	c.block, c.before, c.announced = c.block[:0], true, !global
 }
 
+// Settled says that what is still to be written will change nothing.
+func (c *TarCheck) Settled() bool {
+	return c.other || len(c.block) == tarBlock && !isZero(c.block)
+}
+
 // Explain gives the error of reading the tar, which may be nil, as a
 // *ContentError where the layer was no tar at all. All of the layer was written
 // to c by then, where err is nil.

@@ -33,7 +33,6 @@ func annotations(img ispec.Image) map[string]string {
 		}
 	}
 	maps.Copy(all, img.Config.Labels)
-	delete(all, "") // runtime-spec's config.md, Annotations: keys MUST NOT be an empty string
 	return all
 }
 

@@ -4,9 +4,11 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+	rspec "github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // TestCleanEnv: each entry that config.json lacks is named, and none without need.
@@ -34,6 +36,7 @@ func TestCleanEnv(t *testing.T) {
 
 func TestCleanVolumes(t *testing.T) {
 	const kernels = ": the kernel's own files are in "
+	longName, longPath := "/"+strings.Repeat("x", maxName+1), strings.Repeat("/x", maxPath/2+1)
 	for _, c := range []struct {
 		volume, at, dropped string
 	}{
@@ -47,9 +50,11 @@ func TestCleanVolumes(t *testing.T) {
 		{"../../b", "/b", ""},
 		{" /data", "/ /data", ""},
 		{"/a b", "/a b", ""},
-		{"/dev", "/dev", ""},
-		{"/dev/shm", "/dev/shm", ""},
 		{"/dev/disk", "/dev/disk", ""},
+		{"/dev/shm/x", "/dev/shm/x", ""},
+		{"/dev/nullable", "/dev/nullable", ""},
+		{"C:\\data", "/C:\\data", ""},
+		{"/" + strings.Repeat("x", maxName), "/" + strings.Repeat("x", maxName), ""},
 		{"/process", "/process", ""},
 		{"/", "", `Volumes "/": nothing can be mounted on the root itself`},
 		{"", "", `Volumes "": nothing can be mounted on the root itself`},
@@ -61,6 +66,13 @@ func TestCleanVolumes(t *testing.T) {
 		{"/sys/fs/cgroup", "", `Volumes "/sys/fs/cgroup"` + kernels + `"/sys"`},
 		{"/dev/pts/", "", `Volumes "/dev/pts/"` + kernels + `"/dev/pts"`},
 		{"/dev/mqueue/q", "", `Volumes "/dev/mqueue/q"` + kernels + `"/dev/mqueue"`},
+		{"/dev", "", `Volumes "/dev": a tmpfs is there already`},
+		{"dev/shm/", "", `Volumes "dev/shm/": a tmpfs is there already`},
+		{"/dev/null", "", `Volumes "/dev/null": runtimes make the device "/dev/null"`},
+		{"/dev/console/x", "", `Volumes "/dev/console/x": runtimes make the device "/dev/console"`},
+		{"/dev/ptmx", "", `Volumes "/dev/ptmx": runtimes make the device "/dev/ptmx"`},
+		{longName, "", `Volumes "` + longName + `": no path is longer than 4095 bytes, and no name in it than 255`},
+		{longPath, "", `Volumes "` + longPath + `": no path is longer than 4095 bytes, and no name in it than 255`},
 	} {
 		volumes := map[string]struct{}{c.volume: {}}
 		cleaned, dropped := Clean(testImage(ispec.ImageConfig{Volumes: volumes}), Options{})
@@ -78,17 +90,27 @@ func TestCleanVolumes(t *testing.T) {
 	}
 	_, dropped := Clean(testImage(ispec.ImageConfig{Volumes: map[string]struct{}{"/": {}}}), Options{Volumes: VolumesNone})
 	checkDropped(t, dropped, nil)
+
+	volumes := map[string]struct{}{"proc/x": {}, "/dev/": {}, "data": {}, "/other": {}}
+	mounts := []rspec.Mount{{Destination: "/proc/x/"}, {Destination: "/dev"}, {Destination: "/data"}}
+	cleaned, dropped := Clean(testImage(ispec.ImageConfig{Volumes: volumes}), Options{Mounts: mounts})
+	checkDropped(t, dropped, nil)
+	equal(t, "volumes beside mounts", slices.Collect(maps.Keys(cleaned.Config.Volumes)), []string{"/other"})
 }
 
 // TestCleanTwice: what Clean gave is clean, and what cmd reports is what New does.
 func TestCleanTwice(t *testing.T) {
 	img := testImage(ispec.ImageConfig{
 		Entrypoint: []string{""}, Cmd: []string{"/c"}, Env: []string{"A", "B=1", "B=2"},
-		Volumes: map[string]struct{}{"data": {}, "/data": {}, "/": {}},
+		Volumes: map[string]struct{}{"data": {}, "/data": {}, "/": {}}, Labels: map[string]string{"": "v", "a": "b"},
 	})
 	once, dropped := Clean(img, Options{})
-	if len(dropped) != 3 {
-		t.Errorf("dropped %v", dropped)
+	checkDropped(t, dropped, []string{
+		`Env "A": it has no "="`, `Env "B=1": a later entry sets "B", too`,
+		`Labels "": an annotation of config.json has a name`, `Volumes "/": nothing can be mounted on the root itself`,
+	})
+	if img.Config.Labels[""] != "v" {
+		t.Errorf("Clean changed the image's labels to %v", img.Config.Labels)
 	}
 	twice, dropped := Clean(once, Options{})
 	checkDropped(t, dropped, nil)

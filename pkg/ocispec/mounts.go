@@ -30,8 +30,8 @@ func defaultMounts() []rspec.Mount {
 
 // newMounts gives the defaults, then volumes (as Clean gives them) and the user's
 // mounts by destination, so that a mount comes after the one it lies in. One destination
-// is mounted once: the user's mount wins, in the default's place, then the
-// default, then the volume.
+// is mounted once: the user's mount wins, in the default's place, and Clean leaves
+// no volume where there is another mount.
 func newMounts(volumes map[string]struct{}, owner identity, user []rspec.Mount) ([]rspec.Mount, error) {
 	taken := map[string]bool{}
 	var added []rspec.Mount
@@ -58,13 +58,8 @@ func newMounts(volumes map[string]struct{}, owner identity, user []rspec.Mount) 
 			return strings.HasPrefix(m.Destination, "/dev/") && !taken[path.Clean(m.Destination)]
 		})
 	}
-	for _, m := range mounts {
-		taken[m.Destination] = true
-	}
-	for _, volume := range sortedKeys(volumes) {
-		if !taken[volume] {
-			added = append(added, volumeMount(volume, owner))
-		}
+	for volume := range volumes {
+		added = append(added, volumeMount(volume, owner))
 	}
 	slices.SortFunc(added, func(a, b rspec.Mount) int {
 		return strings.Compare(path.Clean(a.Destination), path.Clean(b.Destination))

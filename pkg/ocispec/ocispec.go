@@ -31,6 +31,10 @@ var ErrNoArgs = errors.New("the image has no Entrypoint and no Cmd")
 // empty string, which no runtime can start.
 var ErrEmptyCommand = errors.New("the command is an empty string")
 
+// ErrRelativeWorkingDir is wrapped by New's error where the image's WorkingDir is
+// relative, which process.cwd may not be.
+var ErrRelativeWorkingDir = errors.New("not an absolute path")
+
 // VolumeMode says what becomes of the image's volumes.
 type VolumeMode string
 

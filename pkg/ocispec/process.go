@@ -1,6 +1,7 @@
 package ocispec
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -55,18 +56,14 @@ func processArgs(config ispec.ImageConfig, o Options) ([]string, error) {
 }
 
 func processCwd(config ispec.ImageConfig, o Options) (string, error) {
-	cwd, from := config.WorkingDir, "the image's WorkingDir"
-	if o.Cwd != "" {
-		cwd, from = o.Cwd, "cwd"
+	cwd := cmp.Or(o.Cwd, config.WorkingDir, "/")
+	switch {
+	case path.IsAbs(cwd): // runtime-spec config.md, process.cwd: a MUST
+		return cwd, nil
+	case o.Cwd != "":
+		return "", fmt.Errorf("reading cwd %q: not an absolute path", cwd)
 	}
-	if cwd == "" {
-		return "/", nil
-	}
-	// runtime-spec config.md, process.cwd: MUST be an absolute path.
-	if !path.IsAbs(cwd) {
-		return "", fmt.Errorf("reading %s %q: not an absolute path", from, cwd)
-	}
-	return cwd, nil
+	return "", fmt.Errorf("reading the image's WorkingDir %q: %w", cwd, ErrRelativeWorkingDir)
 }
 
 // processEnv adds defaults only for names that neither the image nor the

@@ -1,6 +1,19 @@
 package snapshot
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/rootfs"
+)
+
+// Why the root of a container without a snapshot cannot be read: what its record
+// names is not where its process has its root, or is an empty directory, or nothing.
+var (
+	ErrNotTaskRoot  = rootfs.ErrNotTaskRoot
+	ErrNothingThere = rootfs.ErrNothingThere
+	ErrNoRoot       = errors.New("its record names no snapshot and no root directory")
+)
 
 // AbsentError says that the store has no container, pod or snapshot of a name
 // where it was looked for, and where else it has one.
@@ -13,6 +26,9 @@ type AbsentError struct {
 	Snapshotter string
 	// Namespaces and Snapshotters are the other ones that have it.
 	Namespaces, Snapshotters []string
+	// Docker is the namespace of docker's containers, if the store has one: it may
+	// be one of those, by a name that only docker knows.
+	Docker string
 }
 
 func (e *AbsentError) Error() string {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/archive"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/document"
 )
 
 // collection is a layout or an archive: images that stand in no store.
@@ -48,9 +49,9 @@ func chosen(ctx context.Context, c collection, src Source, want wanted, way laye
 	if len(index.Manifests) == 0 {
 		return nil, errors.New("its index lists no image")
 	}
-	targets, names := archive.Referenced(index, src.Ref)
-	if len(targets) == 0 {
-		return nil, &ReferenceError{Path: src.Name, Ref: src.Ref, Have: names}
+	targets, names, err := referenced(ctx, c, index, src)
+	if err != nil {
+		return nil, err
 	}
 	// One of several would be taken for all.
 	if tar, isTar := c.(*archive.Tar); isTar && src.Ref == "" {
@@ -67,9 +68,9 @@ func chosen(ctx context.Context, c collection, src Source, want wanted, way laye
 		return nil, err
 	}
 	for i, layer := range image.Layers {
-		ra, err := c.ReaderAt(ctx, layer)
+		ra, err := document.Open(ctx, c, layer)
 		if err != nil {
-			return nil, fmt.Errorf("layer %d: %w", i, err)
+			return nil, fmt.Errorf("layer %d of %d: %w", i+1, len(image.Layers), err)
 		}
 		if err := ra.Close(); err != nil {
 			return nil, err
@@ -156,7 +157,7 @@ func (s *Store) importing(ctx context.Context, store content.Store, req Request,
 // copyBlob puts a blob into the store, which verifies its size and digest. A
 // killed run may have left it half written, and what it wrote is not trusted.
 func copyBlob(ctx context.Context, store content.Store, from content.Provider, desc ispec.Descriptor) error {
-	ra, err := from.ReaderAt(ctx, desc)
+	ra, err := document.Open(ctx, from, desc)
 	if err != nil {
 		return err
 	}

@@ -3,11 +3,10 @@ package snapshot
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"regexp"
+	"path"
 	"slices"
-	"strconv"
+	"sort"
 
 	"github.com/containerd/containerd/v2/core/containers"
 	"github.com/containerd/containerd/v2/core/snapshots"
@@ -20,18 +19,29 @@ import (
 // Container is what the store says of a container.
 type Container struct {
 	ID string
-	// Spec is its own config.json (runtime-spec, config.md).
+	// Spec is its own config.json (runtime-spec, config.md), empty where the store
+	// has no record of the container any more, but only its snapshot.
 	Spec []byte
 }
 
+// containerRoot is where a container's root is kept.
+type containerRoot struct {
+	// snapshot has no name where there is none.
+	snapshot snapshots.Info
+	// dir is the directory that its spec names; beside a snapshot it is where that is
+	// mounted.
+	dir string
+}
+
 // openContainer opens the root of a container or pod: the one that its task
-// sees where there is a task and its mount can be reached, else its snapshot.
+// sees where there is a task and its root can be reached, else its snapshot, else
+// its directory.
 func (v *View) openContainer(ctx context.Context, sess *session, req Request, want wanted) error {
 	c, err := v.store.container(ctx, sess, req.Source)
 	if err != nil {
 		return err
 	}
-	info, err := v.describe(ctx, sess, c, want)
+	root, err := v.describe(ctx, sess, c, want)
 	if err != nil {
 		return err
 	}
@@ -54,153 +64,157 @@ func (v *View) openContainer(ctx context.Context, sess *session, req Request, wa
 			return err
 		}
 	}
-	now, err := taskStatus(ctx, sess, c.ID)
+	process, err := taskProcess(ctx, sess, c.ID)
 	if err != nil {
 		return err
 	}
-	if hasRoot(now) {
-		opened, err := v.openTask(ctx, sess, info)
+	if hasRoot(process.GetStatus()) {
+		opened, err := v.openTask(ctx, sess, root, process.GetPid())
 		if err != nil || opened {
 			return err
 		}
 	}
-	return v.openActive(ctx, sess, info)
+	if root.snapshot.Name != "" {
+		return v.openActive(ctx, sess, root.snapshot)
+	}
+	return v.openDirectory(root.dir)
 }
 
 // openTask opens the root that the container's task sees, and says no where
 // that is not to be reached from here.
-func (v *View) openTask(ctx context.Context, sess *session, info snapshots.Info) (bool, error) {
-	mounts, err := sess.client.SnapshotService(v.Snapshotter).Mounts(ctx, info.Name)
-	if err != nil {
-		return false, fmt.Errorf("reading the mounts of snapshot %q: %w", info.Name, err)
+func (v *View) openTask(ctx context.Context, sess *session, root containerRoot, pid uint32) (bool, error) {
+	task := v.task(root.dir)
+	task.PID = pid
+	var err error
+	if name := root.snapshot.Name; name != "" {
+		if task.Mounts, err = sess.client.SnapshotService(v.Snapshotter).Mounts(ctx, name); err != nil {
+			return false, fmt.Errorf("reading the mounts of snapshot %q: %w", name, err)
+		}
 	}
-	v.Root, err = rootfs.OpenTask(v.store.opts.Namespace, v.Container.ID, mounts)
+	v.Root, err = rootfs.OpenTask(task)
 	if err != nil {
 		return false, fmt.Errorf("opening the root of container %q: %w", v.Container.ID, err)
 	}
 	v.Via, v.Live = ViaTask, true
-	return v.Root != nil, v.mapOwners(info.Labels)
+	return v.Root != nil, v.mapOwners(root.snapshot.Labels)
 }
 
-// describe notes what the store says of c, and gives its snapshot.
-func (v *View) describe(ctx context.Context, sess *session, c containers.Container, want wanted) (snapshots.Info, error) {
-	if c.SnapshotKey == "" {
-		return snapshots.Info{}, fmt.Errorf("opening the root of container %q: it has no snapshot", c.ID)
+// openDirectory opens the root directory of a container that has no snapshot and
+// does not run.
+func (v *View) openDirectory(dir string) (err error) {
+	if !path.IsAbs(dir) {
+		return fmt.Errorf("opening the root of container %q: %w", v.Container.ID, ErrNoRoot)
 	}
-	v.Container, v.Snapshotter = &Container{ID: c.ID}, c.Snapshotter
+	if v.Root, err = rootfs.OpenDirectory(v.task(dir)); err != nil {
+		return fmt.Errorf("opening the root of container %q: %w", v.Container.ID, err)
+	}
+	v.Via, v.Live = ViaDirectory, true
+	return nil
+}
+
+func (v *View) task(dir string) rootfs.Task {
+	return rootfs.Task{Namespace: v.store.opts.Namespace, ID: v.Container.ID, Dir: dir, HostRoot: v.store.opts.HostRoot}
+}
+
+// describe notes what the store says of c, and gives where its root is kept.
+func (v *View) describe(ctx context.Context, sess *session, c containers.Container, want wanted) (root containerRoot, err error) {
+	v.Container = &Container{ID: c.ID}
 	if c.Spec != nil {
 		v.Container.Spec = c.Spec.GetValue()
 		var spec rspec.Spec
 		if err := json.Unmarshal(v.Container.Spec, &spec); err != nil {
-			return snapshots.Info{}, fmt.Errorf("reading the spec of container %q: %w", c.ID, err)
+			return root, fmt.Errorf("reading the spec of container %q: %w", c.ID, err)
 		}
 		if spec.Linux != nil {
 			v.UIDs, v.GIDs = spec.Linux.UIDMappings, spec.Linux.GIDMappings
 		}
+		if spec.Root != nil {
+			root.dir = spec.Root.Path
+		}
 	}
+	if c.SnapshotKey == "" {
+		if c, err = v.store.withSnapshot(ctx, sess, c); err != nil || c.SnapshotKey == "" {
+			return root, err
+		}
+	}
+	v.Snapshotter = c.Snapshotter
 	sn := sess.client.SnapshotService(c.Snapshotter)
-	info, err := sn.Stat(ctx, c.SnapshotKey)
-	if err != nil {
-		return info, fmt.Errorf("finding snapshot %q of container %q: %w", c.SnapshotKey, c.ID, err)
+	if root.snapshot, err = sn.Stat(ctx, c.SnapshotKey); err != nil {
+		return root, fmt.Errorf("finding snapshot %q of container %q: %w", c.SnapshotKey, c.ID, err)
 	}
-	image, err := stored(ctx, sess, Source{Kind: ImageName, Name: c.Image, Typed: c.Image}, want)
+	return root, v.findImage(ctx, sess, c, root.snapshot, want)
+}
+
+// findImage notes the image that c was made from, if it is known.
+func (v *View) findImage(ctx context.Context, sess *session, c containers.Container, info snapshots.Info, want wanted) error {
+	if c.Image == "" {
+		return nil
+	}
+	image, err := imageOf(ctx, sess, c, info, want)
 	switch {
 	case err == nil:
+		v.Image = image
 	case ended(ctx, err) || unavailable(err):
-		return info, err
-	case errdefs.IsNotFound(err) || errors.Is(err, ErrNotFound):
-		return info, nil
-	default:
+		return err
+	case !errdefs.IsNotFound(err):
 		// Its root is there, whatever has become of the image.
 		v.store.opts.Warn(fmt.Sprintf("the image %q of container %q cannot be read: %v", c.Image, c.ID, err))
-		return info, nil
 	}
-	same, err := madeFrom(ctx, sn, info, image)
-	if same {
-		v.Image = image
-	}
-	return info, err
+	return nil
 }
 
-// madeFrom says whether a container's snapshot lies on the image's layers: the
-// name may stand for another image since. Below a user namespace's may be one
-// that has the layers' files with other owners.
-func madeFrom(ctx context.Context, sn snapshots.Snapshotter, info snapshots.Info, image *Image) (bool, error) {
-	chain := image.ChainID().String()
-	for range 2 {
-		if info.Parent == chain {
-			return true, nil
-		}
-		if info.Parent == "" {
-			return false, nil
-		}
-		parent, err := sn.Stat(ctx, info.Parent)
-		if err != nil {
-			return false, fmt.Errorf("finding snapshot %q: %w", info.Parent, err)
-		}
-		info = parent
-	}
-	return false, nil
-}
-
-// container finds the container that src names.
-func (s *Store) container(ctx context.Context, sess *session, src Source) (containers.Container, error) {
-	find := containersByID
-	if src.Kind == PodName {
-		find = containersOfPod
-	}
-	found, err := find(ctx, sess, src.Name)
+// imageOf finds the image whose layers a container's snapshot lies on, among the
+// platforms of the image that the container names, the wanted ones first: its name
+// may stand for another image since. An error that is errdefs.ErrNotFound says that
+// there is none in the store.
+func imageOf(ctx context.Context, sess *session, c containers.Container, info snapshots.Info, want wanted) (*Image, error) {
+	record, err := lookUp(ctx, sess.client.ImageService(), Source{Kind: ImageName, Name: c.Image, Typed: c.Image})
 	if err != nil {
-		return containers.Container{}, err
+		return nil, err
 	}
-	if len(found) == 0 {
-		absent := &AbsentError{Kind: src.Kind, Name: src.Name, Namespace: s.opts.Namespace, Embedded: s.opts.Location.Dir}
-		absent.Namespaces, err = s.otherNamespaces(ctx, sess, func(ctx context.Context) (bool, error) {
-			found, err := find(ctx, sess, src.Name)
-			return len(found) > 0, err
-		})
+	chains, err := chainsOf(ctx, sess.client.SnapshotService(c.Snapshotter), info)
+	if err != nil {
+		return nil, err
+	}
+	blobs := sess.client.ContentStore()
+	search, err := manifests(ctx, blobs, record.Target)
+	if err != nil {
+		return nil, err
+	}
+	found := search.found
+	sort.SliceStable(found, func(i, j int) bool { return want.Less(*found[i].desc.Platform, *found[j].desc.Platform) })
+	for _, m := range found {
+		image, err := load(ctx, blobs, record.Name, m.desc)
+		if err == nil && slices.Contains(chains, image.ChainID().String()) {
+			image.Target = record.Target
+			return image, nil
+		}
 		if err != nil {
-			return containers.Container{}, err
+			err = search.keep(ctx, err)
 		}
-		return containers.Container{}, absent
-	}
-	if src.Kind == PodName {
-		return onlyOfPod(ctx, sess, src, found)
-	}
-	if len(found) > 1 {
-		ambiguous := &AmbiguousError{Kind: src.Kind, Name: src.Name}
-		for _, c := range found {
-			ambiguous.Have = append(ambiguous.Have, c.ID)
+		if err != nil {
+			return nil, err
 		}
-		slices.Sort(ambiguous.Have)
-		return containers.Container{}, ambiguous
 	}
-	return found[0], nil
+	for _, err := range search.odd {
+		if !errdefs.IsNotFound(err) {
+			return nil, err
+		}
+	}
+	return nil, errNoName
 }
 
-// shortID is the beginning of an id as nerdctl, docker and Kubernetes make them: 64
-// hexadecimal digits. The ids of others are names, of which one may begin with
-// another.
-var shortID = regexp.MustCompile("^[0-9a-f]{1,63}$")
-
-// containersByID finds the container of that id, else those whose long hexadecimal
-// ids begin with it.
-func containersByID(ctx context.Context, sess *session, id string) ([]containers.Container, error) {
-	store := sess.client.ContainerService()
-	c, err := store.Get(ctx, id)
-	if err == nil {
-		return []containers.Container{c}, nil
+// chainsOf gives the chain IDs of which one is that of the image a container's
+// snapshot was made from. Below a user namespace's may be one that has the layers'
+// files with other owners.
+func chainsOf(ctx context.Context, sn snapshots.Snapshotter, info snapshots.Info) ([]string, error) {
+	chains := []string{info.Parent}
+	if info.Parent == "" {
+		return chains, nil
 	}
-	// An id that no container can have is refused, not missing.
-	if !errdefs.IsNotFound(err) && !errdefs.IsInvalidArgument(err) {
-		return nil, fmt.Errorf("finding container %q: %w", id, err)
-	}
-	if !shortID.MatchString(id) {
-		return nil, nil
-	}
-	found, err := store.List(ctx, "id~="+strconv.Quote(fmt.Sprintf("^%s[0-9a-f]{%d}$", id, 64-len(id))))
+	parent, err := sn.Stat(ctx, info.Parent)
 	if err != nil {
-		return nil, fmt.Errorf("listing containers: %w", err)
+		return nil, fmt.Errorf("finding snapshot %q: %w", info.Parent, err)
 	}
-	return found, nil
+	return append(chains, parent.Parent), nil
 }

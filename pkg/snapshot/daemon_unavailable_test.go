@@ -83,7 +83,7 @@ func TestUnavailable(t *testing.T) {
 // container whose snapshotter the daemon does not have.
 func TestAbandonWithoutALease(t *testing.T) {
 	s, _ := startProxying(t)
-	v := &View{Key: "run", Snapshotter: "gone", store: s}
+	v := &View{Key: "run", Snapshotter: "gone", store: s, made: new(ledger)}
 	failure := errors.New("it fails")
 	err := s.with(t.Context(), func(ctx context.Context, sess *session) error {
 		return v.attempt(ctx, sess, func() error { return failure })

@@ -21,12 +21,16 @@ func (s *Store) Image(ctx context.Context, req Request) (*Image, error) {
 		return nil, err
 	}
 	req.documents = true
-	v := &View{Key: key, store: s, source: req.Source}
+	v := &View{Key: key, store: s, source: req.Source, made: new(ledger)}
 	err = s.with(ctx, func(ctx context.Context, sess *session) error {
 		err := v.attempt(ctx, sess, func() error {
 			held, err := v.hold(ctx, sess, nil)
+			if err != nil {
+				return err
+			}
+			read, err := readingAny(held, sess, want)
 			if err == nil {
-				v.Image, err = s.named(held, sess, req, want)
+				v.Image, err = s.named(held, sess, req, read)
 			}
 			return err
 		})

@@ -197,7 +197,7 @@ func TestAbandonClosesTheRoot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := &View{Root: root, store: s}
+	v := &View{Root: root, store: s, made: new(ledger)}
 	failure := errors.New("it fails")
 	err = s.with(t.Context(), func(ctx context.Context, sess *session) error {
 		return v.attempt(ctx, sess, func() error { return failure })

@@ -9,13 +9,18 @@ import (
 	"github.com/ctr-rootfs/ctr-rootfs/internal/inflate"
 	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/archive"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/document"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/registry"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/rootfs"
 )
 
 // ErrNotFound says that what SOURCE names is not there. Every error about a
 // missing image, archive or reference wraps it.
-var ErrNotFound = errors.New("not found")
+var ErrNotFound = document.ErrNotFound
+
+// ArtifactError says that what SOURCE names is an artifact, such as a signature or a
+// Helm chart, and no image.
+type ArtifactError = document.ArtifactError
 
 // ErrNeedsLinux says that a root can be mounted on Linux only.
 var ErrNeedsLinux = rootfs.ErrNeedsLinux
@@ -167,8 +172,8 @@ func (e *ReferenceError) Error() string {
 
 func (e *ReferenceError) Unwrap() error { return ErrNotFound }
 
-// SourceError says why a directory or file that a snapshot's mount is made of
-// cannot be opened: Path, below HostRoot where that is not empty.
+// SourceError says why a directory or file that a snapshot's mount is made of, or a
+// container's root directory, cannot be opened: Path, below HostRoot where that is not empty.
 type SourceError = rootfs.SourceError
 
 // PropagationError says that what the daemon mounted at Path is not mounted

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -62,11 +63,13 @@ func (c memoryCollection) ReaderAt(_ context.Context, desc ispec.Descriptor) (co
 }
 
 // collect makes a collection of an index.json, an index that it may list, a
-// manifest and a config, the digests of each filled in.
+// manifest and a config, the digests of each filled in, and the sizes behind them.
 func collect(root, nested, manifest, config string) memoryCollection {
 	c := memoryCollection{documents: documents{}}
 	fill := func(text, place, inner string) string {
-		return strings.ReplaceAll(text, place, c.add("", []byte(inner)).Digest.String())
+		d := c.add("", []byte(inner))
+		text = strings.ReplaceAll(text, `"digest":"`+place+`"`, fmt.Sprintf(`"digest":%q,"size":%d`, d.Digest, d.Size))
+		return strings.ReplaceAll(text, place, d.Digest.String())
 	}
 	manifest = fill(manifest, configPlace, config)
 	nested = fill(nested, manifestPlace, manifest)
@@ -76,8 +79,8 @@ func collect(root, nested, manifest, config string) memoryCollection {
 
 const (
 	seedConfig   = `{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":["` + configPlace + `"]}}`
-	seedManifest = `{"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"digest":"` + configPlace + `","size":9},"layers":[` +
-		`{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"` + configPlace + `","size":9}]}`
+	seedManifest = `{"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"digest":"` + configPlace + `"},"layers":[` +
+		`{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"` + configPlace + `"}]}`
 	seedIndex = `{"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"` + manifestPlace +
 		`","platform":{"os":"linux","architecture":"amd64"},"annotations":{"org.opencontainers.image.ref.name":"1"}}]}`
 	seedOuter = `{"manifests":[{"mediaType":"application/vnd.oci.image.index.v1+json","digest":"` + nestedPlace + `"}]}`
@@ -233,14 +236,13 @@ func readArchive(t *testing.T, src Source) {
 // An index may list another a thousand times, and that one a third: what is
 // read of it is bounded.
 func TestIndexesAreBounded(t *testing.T) {
-	const indexType = `{"mediaType":"application/vnd.oci.image.index.v1+json","digest":"`
-	list := func(d string) string {
-		return `{"manifests":[` + strings.Repeat(indexType+d+`"},`, 999) + indexType + d + `"}]}`
+	list := func(inner ispec.Descriptor) string {
+		return `{"manifests":[` + strings.Repeat(described(inner)+",", 999) + described(inner) + `]}`
 	}
 	c := memoryCollection{documents: documents{}}
 	inner := `{"manifests":[]}`
 	for range 3 {
-		inner = list(c.add("", []byte(inner)).Digest.String())
+		inner = list(c.add(ispec.MediaTypeImageIndex, []byte(inner)))
 	}
 	c.root = []byte(inner)
 	want, err := platform("linux/amd64")

@@ -27,7 +27,7 @@ func TestOpeningThatHangs(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("ended by the test")
 	answer, later := make(chan struct{}), make(chan error, 1)
-	v := &View{Key: "run", store: s}
+	v := &View{Key: "run", store: s, made: new(ledger)}
 	err = s.with(ctx, func(ctx context.Context, sess *session) error {
 		return v.attempt(ctx, sess, func() error {
 			held, err := v.hold(ctx, sess, nil)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/images"
@@ -13,6 +14,7 @@ import (
 	"github.com/containerd/platforms"
 
 	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/rootfs"
 )
 
@@ -41,11 +43,16 @@ func (v *View) openImage(ctx context.Context, sess *session, req Request, want w
 		v.Size = sizeOf(ctx, sess, v.Image, v.Snapshotter)
 	}
 	if req.Layered {
-		if err := v.openLower(mounts); err != nil || v.Root != nil {
+		if err := v.openLower(mounts); err != nil {
 			return err
 		}
 	}
-	return v.mount(ctx, sess, mounts)
+	if v.Root == nil {
+		if err := v.mount(ctx, sess, mounts); err != nil {
+			return err
+		}
+	}
+	return v.checkEmpty(ctx, sess)
 }
 
 // prepare takes the view, and unpacks the image before where its layers'
@@ -56,7 +63,7 @@ func (v *View) prepare(ctx context.Context, sess *session) ([]mount.Mount, error
 	if err == nil || !errdefs.IsNotFound(err) {
 		return mounts, err
 	}
-	if err := v.store.checkUnpacking(ctx, v.Image); err != nil {
+	if err := v.store.checkUnpacking(ctx, sess, v.Image, v.Snapshotter); err != nil {
 		return nil, err
 	}
 	v.store.opts.Notify(fmt.Sprintf("unpacking %s for snapshotter %s", v.Image.Name, v.Snapshotter))
@@ -81,7 +88,10 @@ func (v *View) prepare(ctx context.Context, sess *session) ([]mount.Mount, error
 // may know more media types than an embedded store, and says what it does not
 // know, but for those that only add a suffix to a tar's: these it reads as if they
 // were bare tars, and what begins with zeros it takes for an empty one.
-func (s *Store) checkUnpacking(ctx context.Context, image *Image) error {
+func (s *Store) checkUnpacking(ctx context.Context, sess *session, image *Image, snapshotter string) error {
+	if err := checkFeatures(ctx, sess, image, snapshotter); err != nil {
+		return err
+	}
 	if s.embedded() {
 		return image.checkLayers(layertype.Unpacking)
 	}
@@ -172,4 +182,23 @@ func (v *View) openLower(mounts []mount.Mount) error {
 		return fmt.Errorf("opening the layers of %q: %w", v.source, err)
 	}
 	return nil
+}
+
+// RemoteFileSystem gives the type of a file system on which what is read lies and
+// that has its files from a server or a process, as "nfs4" or "fuse.stargz"; empty
+// where there is none, or it is not known.
+func (v *View) RemoteFileSystem() string {
+	dirs := v.dirs
+	switch {
+	case v.archive != nil && v.source.Name != "-":
+		dirs = []string{v.source.Name}
+	case v.store != nil && v.store.opts.Location.Dir != "":
+		dirs = append(slices.Clone(dirs), v.store.opts.Location.Dir)
+	}
+	for _, dir := range dirs {
+		if found := hostfile.RemoteFileSystem(dir); found != "" {
+			return found
+		}
+	}
+	return ""
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/document"
 )
 
 // Layer is a layer of an image that is read as it is, without unpacking. It has
@@ -58,13 +59,13 @@ func openArchive(ctx context.Context, req Request, o Options) (*View, error) {
 	if err != nil {
 		return nil, asArchive(ctx, req.Source, err)
 	}
-	image, err := chosenOrOther(ctx, c, req.Source, want, layertype.Merging)
+	image, err := chosenOrOther(ctx, c, req.Source, want.Reading(layerFeatures()), layertype.Merging)
 	if err != nil {
 		return nil, asArchive(ctx, req.Source, errors.Join(err, c.Close()))
 	}
 	v := &View{Image: image, Via: ViaLayers, source: req.Source, archive: c}
 	v.Layers = layersOf(image, func(ctx context.Context, desc ispec.Descriptor) (content.ReaderAt, error) {
-		return c.ReaderAt(ctx, desc)
+		return document.Open(ctx, c, desc)
 	}, true)
 	return v, nil
 }
@@ -98,7 +99,7 @@ func (v *View) openLayers(ctx context.Context, sess *session, req Request, want 
 		return err
 	}
 	v.Layers = layersOf(v.Image, func(ctx context.Context, desc ispec.Descriptor) (content.ReaderAt, error) {
-		return blobs.ReaderAt(v.store.inNamespace(ctx), desc)
+		return document.Open(v.store.inNamespace(ctx), blobs, desc)
 	}, inPlace)
 	return nil
 }

@@ -76,20 +76,19 @@ func list(ctx context.Context, sess *session) ([]ImageInfo, error) {
 // the store's snapshotters. odd says what is wrong with the image alone.
 func platformsOf(ctx context.Context, sess *session, record images.Image, have []string) (infos []ImageInfo, odd, err error) {
 	blobs := sess.client.ContentStore()
-	targets, unread, err := manifests(ctx, blobs, record.Target)
+	search, err := manifests(ctx, blobs, record.Target)
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(targets) > 0 {
-		unread = nil // it matters only where nothing else is there
+	if len(search.found) > 0 {
+		search.odd = nil // it matters only where nothing else is there
 	}
-	for _, target := range targets {
-		image, err := load(ctx, blobs, record.Name, target)
-		if err != nil && ended(ctx, err) {
-			return nil, nil, err
-		}
+	for _, m := range search.found {
+		image, err := load(ctx, blobs, record.Name, m.desc)
 		if err != nil {
-			unread = append(unread, err)
+			if err := search.keep(ctx, err); err != nil {
+				return nil, nil, err
+			}
 			continue
 		}
 		info, err := infoOf(ctx, sess, image, have)
@@ -99,20 +98,10 @@ func platformsOf(ctx context.Context, sess *session, record images.Image, have [
 		info.Digest = record.Target.Digest
 		infos = append(infos, info)
 	}
-	for _, err := range unread {
-		odd = errors.Join(odd, ignoreUnlisted(err))
+	for _, err := range search.odd {
+		odd = errors.Join(odd, ignoreNotFound(err)) // a platform that was not pulled
 	}
 	return infos, odd, nil
-}
-
-// ignoreUnlisted drops the error of a platform that was not pulled, and of an
-// artifact.
-func ignoreUnlisted(err error) error {
-	var artifact artifactError
-	if errors.As(err, &artifact) {
-		return nil
-	}
-	return ignoreNotFound(err)
 }
 
 // infoOf says where an image's layers are.
@@ -153,10 +142,13 @@ func unpackedIn(ctx context.Context, sess *session, image *Image, have []string)
 	return in, nil
 }
 
-// firstMissing gives the first of layers that the content store does not have,
-// nil where it has all.
+// firstMissing gives the first of layers that neither the content store has nor
+// the manifest itself, nil where there is none.
 func firstMissing(ctx context.Context, store content.Store, layers []ispec.Descriptor) (*ispec.Descriptor, error) {
 	for _, layer := range layers {
+		if layer.Data != nil {
+			continue // the manifest has it
+		}
 		_, err := store.Info(ctx, layer.Digest)
 		if errdefs.IsNotFound(err) {
 			return &layer, nil

@@ -23,6 +23,7 @@ func TestImagesBesideOddOnes(t *testing.T) {
 		{"b/chart", `{}`, "application/x-config", chart},
 		{"c/signature", `{"rootfs":{"diff_ids":["x"]}}`, ispec.MediaTypeImageConfig, chart},
 		{"d/no-json", `text`, "application/x-config", layer},
+		{"h/another-rootfs", `{"os":"linux","rootfs":{"type":"other","diff_ids":["x"]}}`, ispec.MediaTypeImageConfig, layer},
 		{"z/no-config", `[]`, ispec.MediaTypeImageConfig, layer},
 	} {
 		made := documents{}
@@ -53,7 +54,7 @@ func TestImagesBesideOddOnes(t *testing.T) {
 		before, _, _ := strings.Cut(line, ": ")
 		of = append(of, before)
 	}
-	if want := []string{`reading image "a/no-diff-ids"`, `reading image "g/mixed"`, `reading image "z/no-config"`}; !slices.Equal(of, want) {
+	if want := []string{`reading image "a/no-diff-ids"`, `reading image "g/mixed"`, `reading image "h/another-rootfs"`, `reading image "z/no-config"`}; !slices.Equal(of, want) {
 		t.Errorf("it says %v, want errors of %q", err, want)
 	}
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/content"
@@ -13,6 +14,7 @@ import (
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/document"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/registry"
 )
 
@@ -29,7 +31,11 @@ const (
 // named finds an image by its name in the store and pulls it where the policy
 // says so.
 func (s *Store) named(ctx context.Context, sess *session, req Request, want wanted) (*Image, error) {
+	badName := req.Source.CheckName()
 	if req.Pull == PullAlways {
+		if badName != nil {
+			return nil, badName
+		}
 		return s.pull(ctx, sess, req, want)
 	}
 	image, err := stored(ctx, sess, req.Source, want)
@@ -41,11 +47,18 @@ func (s *Store) named(ctx context.Context, sess *session, req Request, want want
 			return nil, err
 		}
 	}
-	if req.Pull == PullNever && !errors.Is(err, errNoName) {
-		return nil, &IncompleteError{Image: req.Source.Name, Store: s.opts.Location.String(), Err: err}
-	}
-	if req.Pull == PullNever {
-		return nil, &MissingError{Image: req.Source.Name, Store: s.opts.Location.String()}
+	store := s.opts.Location.String()
+	var name *NameError
+	switch {
+	case errors.As(badName, &name) && errors.Is(err, errNoName):
+		name.Store = store
+		return nil, name
+	case errors.As(err, &name):
+		return nil, &IncompleteError{Image: name.Name, Store: store, Err: err}
+	case req.Pull == PullNever && !errors.Is(err, errNoName):
+		return nil, &IncompleteError{Image: req.Source.Name, Store: store, Err: err}
+	case req.Pull == PullNever:
+		return nil, &MissingError{Image: req.Source.Name, Store: store}
 	}
 	return s.pull(ctx, sess, req, want)
 }
@@ -56,13 +69,19 @@ var errNoName = fmt.Errorf("image %w", errdefs.ErrNotFound)
 
 // stored finds an image that is in the store with the content of its
 // manifest and config; an error that is errdefs.ErrNotFound says that a pull
-// may help.
+// may help, but for one that is a NameError, too.
 func stored(ctx context.Context, sess *session, src Source, want wanted) (*Image, error) {
 	record, err := lookUp(ctx, sess.client.ImageService(), src)
 	if err != nil {
 		return nil, err
 	}
 	image, err := choose(ctx, sess.client.ContentStore(), record.Name, []ispec.Descriptor{record.Target}, want)
+	if errdefs.IsNotFound(err) {
+		// A pull by another name than the record's might bring another image.
+		if bad := (Source{Kind: ImageName, Name: record.Name}).CheckName(); bad != nil {
+			err = fmt.Errorf("%w; %w", err, bad)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -70,10 +89,10 @@ func stored(ctx context.Context, sess *session, src Source, want wanted) (*Image
 	return image, nil
 }
 
-// lookUp tries the normalised name, then the name as it was typed, then what the
+// lookUp tries the name as it was typed, then the normalised one, then what the
 // repository has under tags, if the name has a digest.
 func lookUp(ctx context.Context, store images.Store, src Source) (images.Image, error) {
-	for _, name := range []string{src.Name, src.Typed} {
+	for _, name := range slices.Compact([]string{src.Typed, src.Name}) {
 		record, err := store.Get(ctx, name)
 		if err == nil {
 			return record, nil
@@ -111,15 +130,19 @@ func byDigest(ctx context.Context, store images.Store, name string) (images.Imag
 
 // elsewhere is a NamespaceError where another namespace has the image.
 func (s *Store) elsewhere(ctx context.Context, sess *session, src Source) error {
+	name := src.Name
 	others, err := s.otherNamespaces(ctx, sess, func(ctx context.Context) (bool, error) {
-		_, err := lookUp(ctx, sess.client.ImageService(), src)
+		record, err := lookUp(ctx, sess.client.ImageService(), src)
+		if err == nil {
+			name = record.Name
+		}
 		return err == nil, ignoreNotFound(err)
 	})
 	if err != nil {
 		return err
 	}
 	if len(others) > 0 {
-		return &NamespaceError{Image: src.Name, Namespace: s.opts.Namespace, Others: others}
+		return &NamespaceError{Image: name, Namespace: s.opts.Namespace, Others: others}
 	}
 	return nil
 }
@@ -127,21 +150,19 @@ func (s *Store) elsewhere(ctx context.Context, sess *session, src Source) error 
 // pull fetches the image into the store, unpacking each layer beside the
 // download of the next unless the layers alone are wanted. The name is given
 // last: a pull that fails leaves none. The documents come before the layers,
-// so that nothing is fetched of an image that does not have the platform.
+// so that nothing is fetched of an image that does not have the platform, or
+// whose documents are not what they are said to be.
 func (s *Store) pull(ctx context.Context, sess *session, req Request, want wanted) (*Image, error) {
 	if req.documents {
 		image, _, err := s.fetchDocuments(ctx, sess, req, want)
 		return image, err
 	}
-	s.opts.Notify(fmt.Sprintf("pulling %s for %s into %s", req.Source.Name, want.text, s.opts.Location))
-	options := []containerd.RemoteOpt{containerd.WithPlatformMatcher(orUnnamed{want.match}), containerd.WithImageHandlerWrapper(fewAtOnce)}
 	snapshotter := ""
 	if req.Via != ViaLayers {
 		var err error
 		if snapshotter, err = s.snapshotter(ctx, sess); err != nil {
 			return nil, err
 		}
-		options = append(options, containerd.WithPullUnpack, containerd.WithPullSnapshotter(snapshotter))
 	}
 	image, remote, err := s.fetchDocuments(ctx, sess, req, want)
 	if err != nil {
@@ -150,14 +171,23 @@ func (s *Store) pull(ctx context.Context, sess *session, req Request, want wante
 	if snapshotter == "" {
 		err = image.checkLayers(layertype.Merging)
 	} else {
-		err = s.checkUnpacking(ctx, image)
+		err = s.checkUnpacking(ctx, sess, image, snapshotter)
 	}
 	if err != nil {
 		return nil, err
 	}
+	s.opts.Notify(fmt.Sprintf("pulling %s for %s into %s", req.Source.Name, document.Format(image.Platform), s.opts.Location))
+	options := []containerd.RemoteOpt{
+		containerd.WithResolver(remote),
+		containerd.WithPlatformMatcher(sameFirst(document.Format(image.Platform))),
+		containerd.WithImageHandlerWrapper(func(next images.Handler) images.Handler { return fewAtOnce(along(image.path, next)) }),
+	}
+	if snapshotter != "" {
+		options = append(options, containerd.WithPullUnpack, containerd.WithPullSnapshotter(snapshotter))
+	}
 	stop := s.watch(ctx, sess, image, snapshotter)
 	defer stop()
-	_, err = sess.client.Pull(ctx, req.Source.Name, append(options, containerd.WithResolver(remote))...)
+	_, err = sess.client.Pull(ctx, req.Source.Name, options...)
 	if isUnpacking(err) {
 		err = &UnpackError{Image: req.Source.Name, Snapshotter: snapshotter, Err: image.unknown(err)}
 	} else if err != nil {
@@ -175,7 +205,7 @@ func (s *Store) pull(ctx context.Context, sess *session, req Request, want wante
 func (s *Store) fetchDocuments(ctx context.Context, sess *session, req Request, want wanted) (*Image, *registry.Remote, error) {
 	store := sess.client.ContentStore()
 	remote := registry.Config(req.Registry).Remote(ctx, s.opts.Notify)
-	target, err := remote.Documents(ctx, store, req.Source.Name, orUnnamed{want.match})
+	target, err := remote.Documents(ctx, store, req.Source.Name, orUnnamed{want})
 	if err != nil {
 		return nil, nil, failed(ctx, remote, store, &PullError{Image: req.Source.Name, Err: err})
 	}

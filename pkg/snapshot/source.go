@@ -1,9 +1,13 @@
 package snapshot
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/distribution/reference"
@@ -30,10 +34,12 @@ type Source struct {
 	Kind SourceKind
 	// Name is the whole image name (docker.io/library/alpine:latest), the
 	// path of a layout or archive ("-" is standard input), or the key, id or
-	// name of a snapshot, container or pod.
+	// name of a snapshot, container or pod. An image name that cannot be
+	// normalised stands as it is: only a store can have it, see CheckName.
 	Name string
-	// Typed is an image name as the user wrote it: stores hold names that no
-	// normalisation gives ("sha256:..." of CRI, names of "ctr images tag").
+	// Typed is an image name as the user wrote it, for which a store is asked
+	// first: stores hold names that no normalisation gives ("sha256:..." of CRI,
+	// names of "ctr images tag").
 	Typed string
 	// Ref chooses one of the images that an archive holds; empty where there
 	// is but one.
@@ -42,14 +48,26 @@ type Source struct {
 
 // String gives SOURCE in the words that ParseSource reads.
 func (s Source) String() string {
-	text := s.Name
-	if s.Kind != ImageName {
-		text = string(s.Kind) + ":" + s.Name
+	if s.Kind == ImageName {
+		return quotedName(s.Name)
 	}
+	text := string(s.Kind) + ":" + s.Name
 	if s.Ref != "" {
 		text += ":" + s.Ref
 	}
 	return text
+}
+
+// quotedName quotes an image name that would be read as another form of SOURCE,
+// or as a flag, or that is not one printable word.
+func quotedName(name string) string {
+	again, err := ParseSource(name)
+	quoted := strconv.Quote(name)
+	if err != nil || again.Kind != ImageName || again.Typed != name || name[0] == '-' ||
+		quoted[1:len(quoted)-1] != name || strings.ContainsFunc(name, unicode.IsSpace) {
+		return quoted
+	}
+	return name
 }
 
 // InArchive says whether the image comes out of a file or directory instead
@@ -85,18 +103,102 @@ func (s Source) CheckExists() error {
 	return nil
 }
 
-// ParseSource reads SOURCE. An image name is normalised as docker does it.
+// ParseSource reads SOURCE. What begins with none of the forms is an image name,
+// and is normalised as docker does it where that can be. One in double quotes,
+// with the escapes of Go or JSON, is an image name whatever it begins with, and is
+// not normalised.
 func ParseSource(text string) (Source, error) {
+	if strings.HasPrefix(text, `"`) {
+		name, err := strconv.Unquote(text)
+		if err != nil || !plausible(name) {
+			return Source{}, fmt.Errorf("parsing source %q: it begins with a quotation mark, and is not the quoted name of an image", text)
+		}
+		return Source{Kind: ImageName, Name: name, Typed: name}, nil
+	}
 	prefix, rest, found := strings.Cut(text, ":")
 	kind := SourceKind(prefix)
 	if found && kind.known() {
 		return parsePrefixed(text, kind, rest)
 	}
+	if !plausible(text) {
+		return Source{}, fmt.Errorf("parsing source %q: no image has such a name", text)
+	}
+	name, err := normalised(text)
+	if err != nil {
+		name = text
+	}
+	return Source{Kind: ImageName, Name: name, Typed: text}, nil
+}
+
+// plausible says whether a store can have an image of that name: containerd's take
+// any text.
+func plausible(name string) bool { return name != "" && utf8.ValidString(name) }
+
+var (
+	errForeignName = errors.New("it is how another program names an image")
+	errDigestAlone = errors.New("it is a digest without a name")
+	errNotWhole    = errors.New("it is not a whole name, with registry and tag")
+)
+
+// unpullable are prefixes that normalising would take for an image of docker.io, with
+// what they stand for. Other programs have further ones ("docker", "registry",
+// "file"), but those are the names of images, too.
+var unpullable = map[string]error{
+	"sha256": errDigestAlone, "sha384": errDigestAlone, "sha512": errDigestAlone,
+	"containers-storage": errForeignName, "dir": errForeignName, "docker-daemon": errForeignName, "oci-dir": errForeignName,
+	"ostree": errForeignName, "sif": errForeignName, "tarball": errForeignName,
+}
+
+// normalised gives the whole name by which an image is pulled.
+func normalised(text string) (string, error) {
+	prefix, _, found := strings.Cut(text, ":")
+	if err := unpullable[prefix]; found && err != nil {
+		return "", err
+	}
 	named, err := reference.ParseDockerRef(text)
 	if err != nil {
-		return Source{}, fmt.Errorf("parsing source %q: %w", text, err)
+		return "", err
 	}
-	return Source{Kind: ImageName, Name: named.String(), Typed: text}, nil
+	return named.String(), nil
+}
+
+// CheckName is a NameError where an image has a name by which it cannot be pulled.
+func (s Source) CheckName() error {
+	if s.Kind != ImageName {
+		return nil
+	}
+	whole, err := normalised(s.Name)
+	if err == nil && whole != s.Name {
+		err = errNotWhole
+	}
+	if err != nil {
+		return &NameError{Name: s.Name, Err: err}
+	}
+	return nil
+}
+
+// NameError says why an image cannot be pulled by its name.
+type NameError struct {
+	Name string
+	// Store is where it was looked for and not found, empty where it was not
+	// looked for.
+	Store string
+	Err   error
+}
+
+func (e *NameError) Error() string {
+	if e.Store != "" {
+		return fmt.Sprintf("finding image %q in %s: not found, and it cannot be pulled: %v", e.Name, e.Store, e.Err)
+	}
+	return fmt.Sprintf("pulling %q: %v", e.Name, e.Err)
+}
+
+// Unwrap gives the cause, and ErrNotFound beside it where it was looked for.
+func (e *NameError) Unwrap() []error {
+	if e.Store != "" {
+		return []error{e.Err, ErrNotFound}
+	}
+	return []error{e.Err}
 }
 
 func (k SourceKind) known() bool {
@@ -114,6 +216,9 @@ func parsePrefixed(text string, kind SourceKind, rest string) (Source, error) {
 	}
 	if s.Name == "" {
 		return Source{}, fmt.Errorf("parsing source %q: nothing follows %q", text, string(kind)+":")
+	}
+	if !s.InArchive() && !utf8.ValidString(s.Name) {
+		return Source{}, fmt.Errorf("parsing source %q: it is not UTF-8", text)
 	}
 	if kind == PodName && len(podReadings(s.Name)) == 0 {
 		return Source{}, fmt.Errorf("parsing source %q: it is pod:[NAMESPACE/]POD[/CONTAINER]", text)

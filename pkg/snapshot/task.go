@@ -12,14 +12,20 @@ import (
 
 // taskStatus gives what a container's task does; UNKNOWN where it has none.
 func taskStatus(ctx context.Context, sess *session, id string) (tasktypes.Status, error) {
+	process, err := taskProcess(ctx, sess, id)
+	return process.GetStatus(), err
+}
+
+// taskProcess describes the process of a container's task; nil where it has none.
+func taskProcess(ctx context.Context, sess *session, id string) (*tasktypes.Process, error) {
 	resp, err := sess.client.TaskService().Get(ctx, &tasks.GetRequest{ContainerID: id})
 	if status.Code(err) == codes.NotFound {
-		return tasktypes.Status_UNKNOWN, nil
+		return nil, nil
 	}
 	if err != nil {
-		return tasktypes.Status_UNKNOWN, fmt.Errorf("asking for the task of container %q: %w", id, err)
+		return nil, fmt.Errorf("asking for the task of container %q: %w", id, err)
 	}
-	return resp.Process.Status, nil
+	return resp.Process, nil
 }
 
 // hasRoot says whether a task of that status has its root mounted.

@@ -66,7 +66,7 @@ func TestLeaseStaysWithWhatIsLeft(t *testing.T) {
 	needRoot(t)
 	s := storeWithImage(t)
 	err := s.with(t.Context(), func(ctx context.Context, sess *session) error {
-		v := &View{Key: "run", store: s}
+		v := &View{Key: "run", store: s, made: new(ledger)}
 		if _, err := v.hold(ctx, sess, nil); err != nil {
 			return err
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 
 	"github.com/containerd/containerd/v2/core/leases"
 	"github.com/containerd/containerd/v2/core/mount"
@@ -20,7 +19,10 @@ import (
 // Request says what to open.
 type Request struct {
 	Source Source
-	// Platform is "os/arch[/variant]"; this host's where it is empty.
+	// Platform is "os[(version+features)]/arch[/variant]"; this host's where it is
+	// empty. What needs features of the operating system (image-spec,
+	// image-index.md, "os.features") that are not named is taken only where nothing
+	// else fits, and this package or a snapshotter of the store can read it.
 	Platform string
 	Pull     Pull
 	// Pause holds a container's task still from before the root is opened
@@ -48,12 +50,14 @@ type Request struct {
 type Via string
 
 // The values of Via: a view of an image or committed snapshot, the layers of an
-// image, an active snapshot read-only, or the root that a container's task sees.
+// image, an active snapshot read-only, the root that a container's task sees, or the
+// directory that a stopped container without a snapshot has as its root.
 const (
-	ViaView     Via = "view"
-	ViaLayers   Via = "layers"
-	ViaSnapshot Via = "snapshot"
-	ViaTask     Via = "task"
+	ViaView      Via = "view"
+	ViaLayers    Via = "layers"
+	ViaSnapshot  Via = "snapshot"
+	ViaTask      Via = "task"
+	ViaDirectory Via = "directory"
 )
 
 // View is a root filesystem, opened for reading only.
@@ -97,7 +101,7 @@ type View struct {
 	// dirs are what Root is made of: directories of this host.
 	dirs []string
 	// made is what undoing removes.
-	made ledger
+	made *ledger
 	// keeper keeps the lease from expiring.
 	keeper *keeper
 }
@@ -116,7 +120,7 @@ func (s *Store) View(ctx context.Context, req Request) (*View, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &View{Image: &Image{}, Key: key, store: s, source: req.Source}
+	v := &View{Image: &Image{}, Key: key, store: s, source: req.Source, made: new(ledger)}
 	opened := false
 	var keeper *keeper
 	err = s.with(ctx, func(ctx context.Context, sess *session) error {
@@ -181,6 +185,10 @@ func (v *View) openRoot(ctx context.Context, sess *session, req Request, want wa
 	if req.Via == ViaLayers && req.Source.InArchive() {
 		return fmt.Errorf("opening %q by its layers: it is for OpenArchive", req.Source)
 	}
+	want, err := readingAny(ctx, sess, want)
+	if err != nil {
+		return err
+	}
 	if req.Via == ViaLayers {
 		return v.openLayers(ctx, sess, req, want)
 	}
@@ -203,25 +211,6 @@ func (v *View) findForeign() (err error) {
 		return fmt.Errorf("opening the root of %q: %w", v.source, err)
 	}
 	return nil
-}
-
-// RemoteFileSystem gives the type of a file system on which what is read lies and
-// that has its files from a server or a process, as "nfs4" or "fuse.stargz"; empty
-// where there is none, or it is not known.
-func (v *View) RemoteFileSystem() string {
-	dirs := v.dirs
-	switch {
-	case v.archive != nil && v.source.Name != "-":
-		dirs = []string{v.source.Name}
-	case v.store != nil && v.store.opts.Location.Dir != "":
-		dirs = append(slices.Clone(dirs), v.store.opts.Location.Dir)
-	}
-	for _, dir := range dirs {
-		if found := hostfile.RemoteFileSystem(dir); found != "" {
-			return found
-		}
-	}
-	return ""
 }
 
 // mount opens the root that mounts make up.

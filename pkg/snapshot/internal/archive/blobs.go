@@ -11,6 +11,7 @@ import (
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/document"
 )
 
 // documents are blobs that were made or read here, by digest.
@@ -22,14 +23,10 @@ func (d documents) add(mediaType string, data []byte) ispec.Descriptor {
 	return desc
 }
 
-// MaxDocument bounds an index, a manifest or a config, in bytes: registries refuse
-// manifests over 4 MiB, and the largest configs seen are far below that.
-const MaxDocument = 16 << 20
-
 // readDocument gives a small file of an archive whole.
 func readDocument(name string, file io.ReaderAt, size int64) ([]byte, error) {
-	if size > MaxDocument {
-		return nil, fmt.Errorf("reading %q: %d bytes are more than the %d that such a document may have", name, size, MaxDocument)
+	if size > document.MaxBytes {
+		return nil, fmt.Errorf("reading %q: %d bytes are more than the %d that such a document may have", name, size, document.MaxBytes)
 	}
 	data := make([]byte, size)
 	if _, err := io.ReadFull(io.NewSectionReader(file, 0, size), data); err != nil {
@@ -44,7 +41,12 @@ func parseDocument(name string, file io.ReaderAt, size int64, into any) error {
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(data, into); err != nil {
+	if index, is := into.(*ispec.Index); is {
+		*index, err = document.ParseIndex(data)
+	} else {
+		err = json.Unmarshal(data, into)
+	}
+	if err != nil {
 		return fmt.Errorf("parsing %q: %w", name, err)
 	}
 	return nil

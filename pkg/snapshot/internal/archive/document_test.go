@@ -111,7 +111,7 @@ func TestLists(t *testing.T) {
 		{"a link, then a config", DockerManifest, []string{"manifest.json", `[{"Config":"c"}]`, "c->", "d", "d", "{", "c", emptyConfig}, "1"},
 		{"a link to itself", DockerManifest, []string{"manifest.json", `[{"Config":"c"}]`, "c", emptyConfig, "c=>", "c"}, "1"},
 
-		{"null", OCIIndex, []string{"oci-layout", marker, "index.json", "null"}, "its index.json lists no image"},
+		{"null", OCIIndex, []string{"oci-layout", marker, "index.json", "null"}, `parsing "index.json": it is not a JSON object`},
 		{"no manifests", OCIIndex, []string{"oci-layout", marker, "index.json", `{"manifests":null}`}, "its index.json lists no image"},
 		{"docker, no images", DockerManifest, []string{"manifest.json", "null"}, "its manifest.json lists no image"},
 		{"no marker", OCIIndex, []string{"index.json", list("a")}, `it is no OCI layout: it has no "oci-layout"`},

@@ -12,6 +12,8 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/document"
 )
 
 // layoutOf makes a layout with that index.json, which is filled up with zeros to
@@ -46,7 +48,7 @@ func TestLayoutIndex(t *testing.T) {
 		{"one", layoutOf(t, index, 0), ""},
 		{"garbage behind it", layoutOf(t, index+"}", 0), `parsing "index.json": invalid character '}' after top-level value`},
 		{"two of them", layoutOf(t, index+index, 0), `parsing "index.json": invalid character '{' after top-level value`},
-		{"too large", layoutOf(t, index, MaxDocument+1), `reading "index.json": 16777217 bytes are more than the 16777216 that such a document may have`},
+		{"too large", layoutOf(t, index, document.MaxBytes+1), `reading "index.json": 16777217 bytes are more than the 16777216 that such a document may have`},
 		{"a file", Layout(file), syscall.ENOTDIR.Error()},
 		{"an empty directory", Layout(t.TempDir()), `it is no OCI layout: it has no "oci-layout"`},
 	} {

@@ -4,10 +4,11 @@ import (
 	"slices"
 
 	"github.com/containerd/containerd/v2/core/images"
-	"github.com/containerd/platforms"
 	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/document"
 )
 
 // Referenced gives the manifests of an archive's index that the reference
@@ -94,8 +95,8 @@ func several(manifests []ispec.Descriptor) bool {
 		if m.Platform == nil || first.Platform == nil || !slices.Equal(annotated(m), annotated(first)) {
 			return true
 		}
-		byPlatform[platforms.Format(*first.Platform)] = first.Digest
-		key := platforms.Format(*m.Platform)
+		byPlatform[document.Format(*first.Platform)] = first.Digest
+		key := document.Format(*m.Platform)
 		if other, found := byPlatform[key]; found && other != m.Digest {
 			return true
 		}

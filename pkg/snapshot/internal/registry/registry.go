@@ -18,6 +18,8 @@ import (
 	"github.com/containerd/platforms"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/sirupsen/logrus"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/document"
 )
 
 // Config says how registries are reached. Its fields are those of
@@ -176,14 +178,18 @@ func (r *Remote) Documents(ctx context.Context, store content.Store, name string
 	if err != nil {
 		return target, err
 	}
-	noLayers := images.HandlerFunc(func(_ context.Context, desc ispec.Descriptor) ([]ispec.Descriptor, error) {
-		if images.IsLayerType(desc.MediaType) {
-			return nil, images.ErrSkipDesc
-		}
-		return nil, nil
-	})
-	children := images.FilterPlatforms(images.ChildrenHandler(store), want)
-	return target, images.Dispatch(ctx, images.Handlers(noLayers, remotes.FetchHandler(store, fetcher), children), nil, target)
+	children := images.FilterPlatforms(func(ctx context.Context, desc ispec.Descriptor) ([]ispec.Descriptor, error) {
+		return document.Children(ctx, store, desc)
+	}, want)
+	return target, images.Dispatch(ctx, images.Handlers(images.HandlerFunc(small), remotes.FetchHandler(store, fetcher), children), nil, target)
+}
+
+// small refuses what is too large for a document before it is fetched.
+func small(_ context.Context, desc ispec.Descriptor) ([]ispec.Descriptor, error) {
+	if err := document.CheckSize(desc); err != nil {
+		return nil, fmt.Errorf("reading %s %s: %w", desc.MediaType, desc.Digest, err)
+	}
+	return nil, nil
 }
 
 // checkKind refuses what is neither an image's manifest nor an index.

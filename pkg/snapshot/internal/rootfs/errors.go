@@ -8,8 +8,14 @@ import (
 // ErrNeedsLinux says that a root can be mounted on Linux only.
 var ErrNeedsLinux = errors.New("mounting needs Linux")
 
-// SourceError says why a directory or file that a snapshot's mount is made of
-// cannot be opened.
+// Causes of a SourceError about a container's root directory.
+var (
+	ErrNotTaskRoot  = errors.New("it is not what the container's process has as its root, as far as can be seen from here")
+	ErrNothingThere = errors.New("it is empty: what the container had there is not mounted any more")
+)
+
+// SourceError says why a directory or file that a snapshot's mount is made of, or a
+// container's root directory, cannot be opened.
 type SourceError struct {
 	Path string
 	// HostRoot is the root of the daemon's host, where Path was looked for below

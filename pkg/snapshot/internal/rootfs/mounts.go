@@ -7,6 +7,18 @@ import (
 	"github.com/containerd/containerd/v2/core/mount"
 )
 
+// Task is a container, of which a task may run.
+type Task struct {
+	Namespace, ID string
+	// PID is the task's process on the daemon's host, 0 where none runs.
+	PID uint32
+	// Mounts are those of the container's snapshot, empty where it has none.
+	Mounts []mount.Mount
+	// Dir is the root directory that its config.json names (runtime-spec,
+	// config.md, "Root"), on the host whose root is at HostRoot; see OnHost.
+	Dir, HostRoot string
+}
+
 // IDMapped says that the kernel is asked to shift owners on the way.
 func IDMapped(m mount.Mount) bool {
 	for _, o := range m.Options {

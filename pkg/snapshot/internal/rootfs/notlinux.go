@@ -17,6 +17,9 @@ func Detachable([]mount.Mount) bool { return false }
 // Open gives ErrNeedsLinux.
 func Open(context.Context, []mount.Mount) (*os.File, error) { return nil, ErrNeedsLinux }
 
+// OpenIn gives ErrNeedsLinux.
+func OpenIn(*os.File, string) (*os.File, error) { return nil, ErrNeedsLinux }
+
 // OpenLower gives none.
 func OpenLower([]mount.Mount) (*os.File, []string, error) { return nil, nil, nil }
 
@@ -27,7 +30,10 @@ func OnHost(_ string, mounts []mount.Mount) ([]mount.Mount, error) { return moun
 func CheckSeen(*os.File) error { return nil }
 
 // OpenTask gives ErrNeedsLinux.
-func OpenTask(string, string, []mount.Mount) (*os.File, error) { return nil, ErrNeedsLinux }
+func OpenTask(Task) (*os.File, error) { return nil, ErrNeedsLinux }
+
+// OpenDirectory gives ErrNeedsLinux.
+func OpenDirectory(Task) (*os.File, error) { return nil, ErrNeedsLinux }
 
 // Foreign finds none.
 func Foreign(*os.File) ([]string, error) { return nil, nil }

@@ -71,6 +71,15 @@ func mountedRoot(ctx context.Context, mounts []mount.Mount) (*os.File, error) {
 	return root, nil
 }
 
+// OpenIn opens a directory in root, "." for itself, to list it.
+func OpenIn(root *os.File, name string) (*os.File, error) {
+	fd, err := unix.Openat(int(root.Fd()), name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("opening %q: %w", name, err)
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
 func openDir(path string) (*os.File, error) {
 	fd, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {

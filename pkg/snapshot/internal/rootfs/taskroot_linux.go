@@ -1,11 +1,14 @@
 package rootfs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/containerd/containerd/v2/core/mount"
@@ -13,31 +16,99 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OpenTask opens the root that a container's task sees, for reading only;
-// nil where no mount of it is to be seen from here. mounts are its snapshot's.
-func OpenTask(namespace, id string, mounts []mount.Mount) (*os.File, error) {
+// OpenTask opens the root that a container's task sees, for reading only; nil where
+// no mount of it is to be seen from here, and its snapshot will do.
+func OpenTask(t Task) (*os.File, error) {
 	// Where the daemon keeps its state differs from host to host, and is
 	// elsewhere again in a pod; what is below it does not.
-	end := path.Join("/io.containerd.runtime.v2.task", namespace, id, "rootfs")
+	end := path.Join("/io.containerd.runtime.v2.task", t.Namespace, t.ID, "rootfs")
 	found, err := mountinfo.GetMounts(func(m *mountinfo.Info) (skip, stop bool) {
-		return !strings.HasSuffix(m.Mountpoint, end) || !shows(m, mounts), false
+		return !strings.HasSuffix(m.Mountpoint, end) || !t.sees(m), false
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading the mounts of this host: %w", err)
 	}
-	if len(found) == 0 {
+	if len(found) > 0 {
+		// The one that was mounted last lies on top.
+		return openMounted(found[len(found)-1].Mountpoint)
+	}
+	if !path.IsAbs(t.Dir) {
 		return nil, nil
 	}
-	// The one that was mounted last lies on top.
-	return openMounted(found[len(found)-1].Mountpoint)
+	root, err := OpenDirectory(t)
+	var source *SourceError
+	if errors.As(err, &source) && len(t.Mounts) > 0 {
+		return nil, nil
+	}
+	return root, err
 }
 
-// shows says whether m may be made of mounts: another daemon may have a
-// container of the same name.
-func shows(m *mountinfo.Info, mounts []mount.Mount) bool {
-	if len(mounts) == 0 {
+// OpenDirectory opens the root directory that a container's config.json names, for
+// reading only. Where its process runs, that must be the process's root: something
+// else may lie at that path here.
+func OpenDirectory(t Task) (*os.File, error) {
+	dir, err := openDirOnHost(t.HostRoot, t.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if t.PID != 0 && !t.hasRoot(dir) {
+		return nil, errors.Join(&SourceError{Path: t.Dir, HostRoot: t.HostRoot, Err: ErrNotTaskRoot}, dir.Close())
+	}
+	root, err := alone(dir)
+	if err != nil || t.PID != 0 {
+		return root, err
+	}
+	// Where a container's root was mounted, an empty directory stays behind.
+	if err := checkNotEmpty(root); err != nil {
+		return nil, errors.Join(&SourceError{Path: t.Dir, HostRoot: t.HostRoot, Err: err}, root.Close())
+	}
+	return root, nil
+}
+
+func checkNotEmpty(root *os.File) error {
+	fd, err := unix.Openat(int(root.Fd()), ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	dir := os.NewFile(uintptr(fd), root.Name())
+	defer dir.Close()
+	if _, err := dir.Readdirnames(1); !errors.Is(err, io.EOF) {
+		return err
+	}
+	return ErrNothingThere
+}
+
+// hasRoot says whether dir is the root of the task's process. It is no where the
+// process has ended, or cannot be seen: in a pod, it is looked for among those of the
+// daemon's host.
+func (t Task) hasRoot(dir *os.File) bool {
+	if t.PID == 0 {
 		return false
 	}
+	var is, want unix.Stat_t
+	link := path.Join(cmp.Or(t.HostRoot, "/"), "proc", strconv.FormatUint(uint64(t.PID), 10), "root")
+	if unix.Stat(link, &want) != nil || unix.Fstat(int(dir.Fd()), &is) != nil {
+		return false
+	}
+	return is.Dev == want.Dev && is.Ino == want.Ino
+}
+
+// sees says whether m may be the root that the task sees: another daemon may have a
+// container of the same name.
+func (t Task) sees(m *mountinfo.Info) bool {
+	if len(t.Mounts) > 0 {
+		return shows(m, t.Mounts)
+	}
+	dir, err := openDir(m.Mountpoint)
+	if err != nil {
+		return false
+	}
+	defer dir.Close()
+	return t.hasRoot(dir)
+}
+
+// shows says whether m may be made of mounts.
+func shows(m *mountinfo.Info, mounts []mount.Mount) bool {
 	for _, option := range mounts[len(mounts)-1].Options {
 		if strings.HasPrefix(option, "upperdir=/") {
 			return slices.Contains(strings.Split(m.VFSOptions, ","), option)
@@ -61,15 +132,21 @@ func openMounted(name string) (*os.File, error) {
 	if mounted, err := isMountRoot(dir); err != nil || !mounted {
 		return nil, errors.Join(err, dir.Close())
 	}
-	alone, err := detachedCopy(dir)
-	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS) {
-		// Without CAP_SYS_ADMIN, or before Linux 5.12, the daemon's own has to do.
-		return dir, nil
-	}
-	return alone, errors.Join(err, dir.Close())
+	return alone(dir)
 }
 
-// detachedCopy gives the mount that dir is the root of once more, read-only and
+// alone gives dir as a mount of its own, and takes dir over.
+func alone(dir *os.File) (*os.File, error) {
+	root, err := detachedCopy(dir)
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EINVAL) {
+		// Without CAP_SYS_ADMIN, before Linux 5.12, or where dir is in another mount
+		// namespace (/proc/1/root), the mount that dir is in has to do.
+		return dir, nil
+	}
+	return root, errors.Join(err, dir.Close())
+}
+
+// detachedCopy gives the mount that dir is in once more, from dir on, read-only and
 // in no mount namespace.
 func detachedCopy(dir *os.File) (*os.File, error) {
 	fd, err := unix.OpenTree(int(dir.Fd()), "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH)

@@ -1,0 +1,95 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/errdefs"
+	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ctr-rootfs/ctr-rootfs/internal/inflate"
+	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/rootfs"
+)
+
+// checkEmpty looks why a layer has nothing in it, or the whole root, where a daemon
+// unpacked the image: it makes an empty layer of whatever begins with zeros, as
+// filesystems do. Layers whose blobs are not there any more are not looked at.
+func (v *View) checkEmpty(ctx context.Context, sess *session) error {
+	if v.store.embedded() {
+		return nil // its differ has looked
+	}
+	for _, n := range v.emptyLayers() {
+		if err := checkStart(ctx, sess.client.ContentStore(), v.Image.Layers[n]); err != nil {
+			return fmt.Errorf("reading layer %d of %d (blob %s) of image %q: %w", n+1, len(v.Image.Layers), v.Image.Layers[n].Digest, v.Image.Name, err)
+		}
+	}
+	return nil
+}
+
+// emptyLayers gives the numbers of the layers that have nothing in them: all of
+// them where they are not seen one by one and the root is empty.
+func (v *View) emptyLayers() (suspects []int) {
+	names := v.Lower
+	if len(names) != len(v.Image.Layers) {
+		names = nil
+	}
+	for n := range v.Image.Layers {
+		name := "."
+		if names != nil {
+			name = names[len(names)-1-n]
+		}
+		empty := isEmpty(v.Root, name)
+		if !empty && names == nil {
+			return nil
+		}
+		if empty {
+			suspects = append(suspects, n)
+		}
+	}
+	return suspects
+}
+
+// isEmpty is false also where the directory cannot be read: whoever reads the tree
+// says so.
+func isEmpty(root *os.File, name string) bool {
+	dir, err := rootfs.OpenIn(root, name)
+	if err != nil {
+		return false
+	}
+	defer dir.Close()
+	_, err = dir.Readdirnames(1)
+	return errors.Is(err, io.EOF)
+}
+
+// checkStart is a *LayerContentError where a layer begins as an empty tar does and
+// is none. What else is wrong with its blob is no matter for a view.
+func checkStart(ctx context.Context, blobs content.Provider, layer ispec.Descriptor) error {
+	if layertype.FormatOf(layer.MediaType) != layertype.Tar {
+		return nil // a daemon that has unpacked it knows more of it
+	}
+	ra, err := blobs.ReaderAt(ctx, layer)
+	if errdefs.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer ra.Close()
+	stream, err := inflate.NewReader(content.NewReader(ra), inflate.Options{Sync: true})
+	if err != nil {
+		return nil //nolint:nilerr // as said above
+	}
+	defer func() { _ = stream.Close() }() // it was only read
+	var check layertype.TarCheck
+	for !check.Settled() {
+		if _, err := io.CopyN(&check, stream, inflate.BufferSize); err != nil {
+			break
+		}
+	}
+	return check.Explain(layer.MediaType, nil)
+}
