@@ -103,17 +103,31 @@ func (v *View) holdImage(ctx context.Context, sess *session, snapshotter string)
 	return nil
 }
 
+// collectPatience is how long a collection is waited for. A snapshotter that hangs,
+// also for somebody else, holds it up, and goes on with it later.
+const collectPatience = 5 * time.Second
+
 // unlease deletes a lease; what it alone held goes at the next collection, or
-// before unlease returns where now says so. One that was never made is no error.
+// before unlease returns where now says so, unless that takes long. One that was never
+// made is no error.
 func unlease(ctx context.Context, sess *session, lease leases.Lease, now bool) error {
 	if lease.ID == "" {
 		return nil
 	}
-	var options []leases.DeleteOpt
 	if now {
-		options = append(options, leases.SynchronousDelete)
+		soon, cancel := context.WithTimeout(ctx, collectPatience)
+		defer cancel()
+		err := sess.client.LeasesService().Delete(soon, lease, leases.SynchronousDelete)
+		if err == nil || !ended(soon, err) {
+			return ofLease(lease, err)
+		}
+		// The lease is deleted before the collection begins: this asks whether it is.
 	}
-	err := sess.client.LeasesService().Delete(ctx, lease, options...)
+	return ofLease(lease, sess.client.LeasesService().Delete(ctx, lease))
+}
+
+// ofLease gives the error of deleting a lease.
+func ofLease(lease leases.Lease, err error) error {
 	if err != nil && !errdefs.IsNotFound(err) {
 		return fmt.Errorf("deleting lease %q: %w", lease.ID, err)
 	}

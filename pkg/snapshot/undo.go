@@ -216,7 +216,10 @@ func (r remains) remove(ctx context.Context, sess *session, now bool) error {
 		}
 	}
 	if r.taking {
-		r.snapshotters = nil // see dropped
+		// The view goes with the lease, or is not made for want of it. While the daemon
+		// takes it, a collection waits for that, and all that is asked of the snapshotter
+		// waits for the collection.
+		r.snapshotters = nil
 	}
 	for _, name := range r.snapshotters {
 		err := sess.client.SnapshotService(name).Remove(ctx, r.run)
@@ -227,28 +230,8 @@ func (r remains) remove(ctx context.Context, sess *session, now bool) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	switch {
-	case r.paused != "":
+	if r.paused != "" {
 		return forget(ctx, sess, resuming, now)
-	case r.taking:
-		return dropped(ctx, sess, r.lease)
 	}
 	return unlease(ctx, sess, r.lease, now)
-}
-
-// dropPatience is how long the collector is waited for that takes a view.
-const dropPatience = 3 * time.Second
-
-// dropped deletes the lease of a view that the daemon may be taking still. The view
-// goes with it, or is not made for want of it. It is not removed by its name: while the
-// daemon takes a view, a collection waits for it, and all that is asked of that
-// snapshotter waits for the collection.
-func dropped(ctx context.Context, sess *session, lease leases.Lease) error {
-	soon, cancel := context.WithTimeout(ctx, dropPatience)
-	defer cancel()
-	err := unlease(soon, sess, lease, true)
-	if err != nil && ended(soon, err) {
-		return unlease(ctx, sess, lease, false) // it is gone by now, if the daemon is well
-	}
-	return err
 }
