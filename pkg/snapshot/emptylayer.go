@@ -2,10 +2,8 @@ package snapshot
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/errdefs"
@@ -16,9 +14,9 @@ import (
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/rootfs"
 )
 
-// checkEmpty looks why a layer has nothing in it, or the whole root, where a daemon
-// unpacked the image: it makes an empty layer of whatever begins with zeros, as
-// filesystems do. Layers whose blobs are not there any more are not looked at.
+// checkEmpty looks why a layer, or the whole root, is empty where a daemon unpacked
+// the image: containerd makes an empty layer of whatever begins with zeros, as
+// filesystems do. Layers whose blobs are gone are not looked at.
 func (v *View) checkEmpty(ctx context.Context, sess *session) error {
 	if v.store.embedded() {
 		return nil // its differ has looked
@@ -43,7 +41,8 @@ func (v *View) emptyLayers() (suspects []int) {
 		if names != nil {
 			name = names[len(names)-1-n]
 		}
-		empty := isEmpty(v.Root, name)
+		// A directory that cannot be read is the error of whoever reads the tree.
+		empty, _ := rootfs.IsEmpty(v.Root, name)
 		if !empty && names == nil {
 			return nil
 		}
@@ -52,18 +51,6 @@ func (v *View) emptyLayers() (suspects []int) {
 		}
 	}
 	return suspects
-}
-
-// isEmpty is false also where the directory cannot be read: whoever reads the tree
-// says so.
-func isEmpty(root *os.File, name string) bool {
-	dir, err := rootfs.OpenIn(root, name)
-	if err != nil {
-		return false
-	}
-	defer dir.Close()
-	_, err = dir.Readdirnames(1)
-	return errors.Is(err, io.EOF)
 }
 
 // checkStart is a *LayerContentError where a layer begins as an empty tar does and

@@ -71,27 +71,32 @@ func TestOddManifests(t *testing.T) {
 // limit, and the end of ctx is one.
 func TestManySameManifests(t *testing.T) {
 	c := memoryCollection{documents: documents{}}
-	config := c.add(ispec.MediaTypeImageConfig, []byte(`{"os":"linux","architecture":"amd64","author":"`+strings.Repeat("x", 8<<20)+`"}`))
+	config := c.add(ispec.MediaTypeImageConfig, []byte(`{"os":"linux","architecture":"amd64","author":"`+strings.Repeat("x", 2<<20)+`"}`))
 	manifest := c.add(ispec.MediaTypeImageManifest, []byte(`{"config":`+described(config)+`,"layers":[]}`))
 	index := func(times int) ispec.Descriptor {
 		list := strings.TrimSuffix(strings.Repeat(described(manifest)+",", times), ",")
 		return c.add(ispec.MediaTypeImageIndex, []byte(`{"manifests":[`+list+`]}`))
 	}
-	few, many := index(20), index(maxSearched>>23+1)
+	few := index(8)
 	before := heapInUse()
 	search, err := manifests(t.Context(), c, few)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if kept := heapInUse() - before; len(search.found) != 20 || len(search.odd) != 0 || kept > 40<<20 {
-		t.Errorf("20 times: %d found, %v; %d bytes are kept", len(search.found), search.odd, kept)
+	if kept := heapInUse() - before; len(search.found) != 8 || len(search.odd) != 0 || kept > 4<<20 {
+		t.Errorf("8 times: %d found, %v; %d bytes are kept", len(search.found), search.odd, kept)
 	}
 	runtime.KeepAlive(search)
-	if search, err = manifests(t.Context(), c, many); err != nil {
+	limited := search.blobs.(*searched)
+	if read := maxSearched - limited.left; read < 8*config.Size {
+		t.Errorf("8 times: %d bytes of the limit are used", read)
+	}
+	limited.left = 2 * config.Size // the whole limit takes half a minute to read
+	if err := search.below(t.Context(), few, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(search.odd...); err == nil || !strings.Contains(err.Error(), "have more than") {
-		t.Errorf("over the limit: error %v", err)
+	if err := errors.Join(search.odd...); err == nil || !strings.Contains(err.Error(), "have more than") || len(search.found) > 10 {
+		t.Errorf("over the limit: %d found, error %v", len(search.found), err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -25,23 +25,18 @@ type Config struct {
 // UnmarshalJSON reads data. Names are matched without regard to case, as
 // everywhere in Go: older tools wrote "Created".
 func (c *Config) UnmarshalJSON(data []byte) error {
-	var needed struct {
-		ispec.Platform
-		RootFS ispec.RootFS `json:"rootfs"`
-	}
 	var top struct {
+		ispec.Platform
+		RootFS  ispec.RootFS    `json:"rootfs"`
 		Created json.RawMessage `json:"created"`
 		Author  json.RawMessage `json:"author"`
 		History json.RawMessage `json:"history"`
 		Config  json.RawMessage `json:"config"`
 	}
-	if err := json.Unmarshal(data, &needed); err != nil {
-		return err
-	}
 	if err := json.Unmarshal(data, &top); err != nil {
 		return err
 	}
-	*c = Config{Image: ispec.Image{Platform: needed.Platform, RootFS: needed.RootFS}}
+	*c = Config{Image: ispec.Image{Platform: top.Platform, RootFS: top.RootFS}}
 	c.readCreated(top.Created)
 	c.read("author", top.Author, &c.Author)
 	c.read("history", top.History, &c.History)

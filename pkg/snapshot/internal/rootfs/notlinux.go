@@ -17,8 +17,8 @@ func Detachable([]mount.Mount) bool { return false }
 // Open gives ErrNeedsLinux.
 func Open(context.Context, []mount.Mount) (*os.File, error) { return nil, ErrNeedsLinux }
 
-// OpenIn gives ErrNeedsLinux.
-func OpenIn(*os.File, string) (*os.File, error) { return nil, ErrNeedsLinux }
+// IsEmpty gives ErrNeedsLinux.
+func IsEmpty(*os.File, string) (bool, error) { return false, ErrNeedsLinux }
 
 // OpenLower gives none.
 func OpenLower([]mount.Mount) (*os.File, []string, error) { return nil, nil, nil }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 
@@ -71,13 +72,19 @@ func mountedRoot(ctx context.Context, mounts []mount.Mount) (*os.File, error) {
 	return root, nil
 }
 
-// OpenIn opens a directory in root, "." for itself, to list it.
-func OpenIn(root *os.File, name string) (*os.File, error) {
+// IsEmpty says whether nothing is in a directory in root, "." for root itself.
+func IsEmpty(root *os.File, name string) (bool, error) {
 	fd, err := unix.Openat(int(root.Fd()), name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, fmt.Errorf("opening %q: %w", name, err)
+		return false, err
 	}
-	return os.NewFile(uintptr(fd), name), nil
+	dir := os.NewFile(uintptr(fd), name)
+	defer dir.Close()
+	_, err = dir.Readdirnames(1)
+	if errors.Is(err, io.EOF) {
+		return true, nil
+	}
+	return false, err
 }
 
 func openDir(path string) (*os.File, error) {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"slices"
@@ -59,26 +58,17 @@ func OpenDirectory(t Task) (*os.File, error) {
 		return root, err
 	}
 	// Where a container's root was mounted, an empty directory stays behind.
-	if err := checkNotEmpty(root); err != nil {
+	empty, err := IsEmpty(root, ".")
+	if empty {
+		err = ErrNothingThere
+	}
+	if err != nil {
 		return nil, errors.Join(&SourceError{Path: t.Dir, HostRoot: t.HostRoot, Err: err}, root.Close())
 	}
 	return root, nil
 }
 
-func checkNotEmpty(root *os.File) error {
-	fd, err := unix.Openat(int(root.Fd()), ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	dir := os.NewFile(uintptr(fd), root.Name())
-	defer dir.Close()
-	if _, err := dir.Readdirnames(1); !errors.Is(err, io.EOF) {
-		return err
-	}
-	return ErrNothingThere
-}
-
-// hasRoot says whether dir is the root of the task's process. It is no where the
+// hasRoot says whether dir is the root of the task's process. It is false where the
 // process has ended, or cannot be seen: in a pod, it is looked for among those of the
 // daemon's host.
 func (t Task) hasRoot(dir *os.File) bool {
