@@ -2,7 +2,7 @@
 # sqfstar refuses a tar whose pax header has a time without a fraction.
 #
 # POSIX: a time in a pax header is a decimal number, its fraction is optional.
-# GNU tar writes `mtime=10413792000` for a file of the year 2300, since that does
+# GNU tar writes `mtime=10413792000` for a file of the year 2300, because that does
 # not fit the older field, and `mtime=-1` for one before 1970. sqfstar refuses both;
 # with a fraction it takes both, and writes other times, which end in 2106.
 # tar2sqfs takes all, and writes the nearest time that squashfs has.

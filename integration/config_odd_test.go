@@ -59,8 +59,8 @@ func TestFieldsOfWrongTypes(t *testing.T) {
 		"history":   {map[string]any{"history": []any{map[string]any{"created": ""}}}, []verbRun{{"spec", ""}, {"export --reproducible", ""}}},
 		"no date":   {map[string]any{"created": ""}, []verbRun{{"spec", ""}, {"export --reproducible", ""}}},
 		"odd date": {map[string]any{"created": "yesterday"}, []verbRun{
-			{"spec", `reading created of the image's config: "yesterday" is no date and time of RFC 3339: use --config FILE`},
-			{"export --reproducible", `": reading created of the image's config: "yesterday" is no date and time of RFC 3339: set SOURCE_DATE_EPOCH`},
+			{"spec", `reading created of the image's config: "yesterday" is not a date and time of RFC 3339: use --config FILE`},
+			{"export --reproducible", `": reading created of the image's config: "yesterday" is not a date and time of RFC 3339: set SOURCE_DATE_EPOCH`},
 			{"ls --reproducible", "set SOURCE_DATE_EPOCH"}, {"export --print-key --reproducible", "set SOURCE_DATE_EPOCH"}, {"export --print-key", ""},
 		}},
 		"a number as date":           {map[string]any{"created": 1700000000}, []verbRun{{"spec", "created " + field + "string, not number"}, {"export --reproducible", "created"}}},
@@ -111,7 +111,7 @@ func TestDateOfAnotherForm(t *testing.T) {
 	}
 }
 
-// TestLeftOutOfConfig: each entry of the config that config.json lacks is told
+// TestLeftOutOfConfig: each entry of the config that config.json lacks is reported
 // once, by spec, by bundle, and in --metadata-file.
 func TestLeftOutOfConfig(t *testing.T) {
 	needsRoot(t)
@@ -132,7 +132,7 @@ func TestLeftOutOfConfig(t *testing.T) {
 		`Volumes "/": nothing can be mounted on the root itself`, `Volumes "/proc/x": the kernel's own files are in "/proc"`,
 		`Volumes "/loose": the kernel's own files are in "/sys"`, `Volumes "/out": nothing can be mounted on the root itself`,
 		`Volumes "/dev/null": runtimes make the device "/dev/null"`, `Volumes "/devices": a tmpfs is there already`,
-		`Volumes "/data": it stays in the root, since runc cannot copy the FIFO "data/pipe" into a tmpfs`,
+		`Volumes "/data": it stays in the root, because runc cannot copy the FIFO "data/pipe" into a tmpfs`,
 	}
 	metadata := t.TempDir() + "/metadata.json"
 	for _, args := range [][]string{{"spec"}, {"bundle"}, {"bundle", "--metadata-file", metadata}} {

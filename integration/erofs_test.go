@@ -69,8 +69,8 @@ func TestErofsArchive(t *testing.T) {
 	}{
 		"raw":          {mediaType, image, image, ""},
 		"zstd":         {mediaType + "+zstd", zstd, image, ""},
-		"a tar":        {mediaType, tar, tar, "it is no EROFS filesystem"},
-		"zeros":        {mediaType, make([]byte, 10240), make([]byte, 10240), "it is no EROFS filesystem"},
+		"a tar":        {mediaType, tar, tar, "it is not an EROFS filesystem"},
+		"zeros":        {mediaType, make([]byte, 10240), make([]byte, 10240), "it is not an EROFS filesystem"},
 		"nothing":      {mediaType + "+zstd", nil, nil, "reading the superblock"},
 		"another's ID": {mediaType + "+zstd", zstd, tar, "digest mismatch"},
 		"by gzip":      {mediaType + "+gzip", gzipped(t, image), image, unpackedHint},

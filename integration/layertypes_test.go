@@ -185,7 +185,7 @@ func TestLayersThatAreNotRead(t *testing.T) {
 
 // TestLayerTypesOfRegistry pulls images of which a layer is not read: it is told
 // before the layers come, and a daemon that has unpacked what its config has diff
-// IDs of is asked for no type. What containerd does not unpack is told as that.
+// IDs of is asked for no type. What containerd does not unpack is reported as that.
 func TestLayerTypesOfRegistry(t *testing.T) {
 	d := daemon.Start(t, daemon.Options{})
 	r := startRegistry(t, registryOptions{})

@@ -11,7 +11,7 @@ import (
 	"github.com/ctr-rootfs/ctr-rootfs/integration/imagetest"
 )
 
-// TestWarningsAreTold: what may not be as the user expects is told whatever
+// TestWarningsAreTold: what may not be as the user expects is shown whatever
 // --progress is, once, and for a program in a form of its own.
 func TestWarningsAreTold(t *testing.T) {
 	needsRoot(t)

@@ -251,7 +251,7 @@ func unseedable(ctx context.Context, tree export.Tree, places map[string][]strin
 				continue
 			}
 			for _, volume := range held {
-				why := fmt.Sprintf("it stays in the root, since runc cannot copy the %s %q into a tmpfs", e.Type, e.Path)
+				why := fmt.Sprintf("it stays in the root, because runc cannot copy the %s %q into a tmpfs", e.Type, e.Path)
 				dropped = append(dropped, ocispec.Dropped{Field: "Volumes", Value: volume, Why: why})
 			}
 			delete(places, dir)

@@ -65,14 +65,14 @@ func openDirectory(name string, noSameOwner bool) (*target, error) {
 const removeGrace = 30 * time.Second
 
 // directorySink leaves it to discard to remove what was written. A directory that
-// hangs is left to who writes to it still.
+// hangs is left to whoever still writes to it.
 type directorySink struct {
 	*export.Dir
 	name         string
 	closed, lost bool
 }
 
-// Close is called by who writes, as are Put and Abort.
+// Close is called by whoever writes, as are Put and Abort.
 func (d *directorySink) Close() error {
 	err := d.Dir.Close()
 	d.closed = err == nil
@@ -103,7 +103,7 @@ func (d *directorySink) within(ctx context.Context, write func() (export.Report,
 func (d *directorySink) discard() error {
 	switch {
 	case d.lost:
-		return fmt.Errorf("removing directory %q: it stays, since writing to it hangs", d.name)
+		return fmt.Errorf("removing directory %q: it stays, because writing to it hangs", d.name)
 	case d.closed:
 		return nil
 	}

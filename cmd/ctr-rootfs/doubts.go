@@ -23,7 +23,7 @@ type openDirs struct {
 	count int64
 }
 
-// doubted shows t, and counts what has to be doubted of a view.
+// doubted shows t, and counts the directories of a view whose mode may be wrong.
 func doubted(view *snapshot.View, t export.Tree) (export.Tree, *openDirs) {
 	if view.Snapshotter != erofsSnapshotter || view.Via == snapshot.ViaLayers {
 		return t, nil

@@ -56,8 +56,8 @@ func TestDoubtedModes(t *testing.T) {
 	}
 }
 
-// TestDoubtsInMetadata: a name that is no UTF-8 is whole there, too, and no
-// doubt is no key.
+// TestDoubtsInMetadata: a name that is not UTF-8 is whole there, too, and there
+// is no key where nothing is doubted.
 func TestDoubtsInMetadata(t *testing.T) {
 	for _, c := range []struct {
 		dirs *openDirs

@@ -10,7 +10,7 @@ import (
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
 
-// layerTypeHint knows what becomes of layers that are no tars.
+// layerTypeHint knows what becomes of layers that are not tars.
 func layerTypeHint(e *snapshot.LayerTypeError) string {
 	switch {
 	case e.Encrypted():

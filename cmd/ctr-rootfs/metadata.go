@@ -53,7 +53,7 @@ type metadataOutput struct {
 }
 
 // metadataLeftOut is a path, an entry of the config, or a number of things, that
-// the image has and the output has not. A path that is no UTF-8 stands in base64 under its second key,
+// the image has and the output has not. A path that is not UTF-8 stands in base64 under its second key,
 // as in ls --json.
 type metadataLeftOut struct {
 	Path      string `json:"path,omitempty"`

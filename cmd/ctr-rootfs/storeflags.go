@@ -123,7 +123,7 @@ func (f *storeFlags) connectTo(ctx context.Context, location snapshot.Location, 
 		return nil, nil, err
 	}
 	tellStore := sync.OnceFunc(func() { f.notice("using " + location.String()) })
-	// first names the store before what is told of it.
+	// first names the store before what is reported of it.
 	first := func(tell func(string)) func(string) {
 		return func(text string) {
 			tellStore()

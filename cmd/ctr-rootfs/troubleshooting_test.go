@@ -108,7 +108,7 @@ func shownErrors() []error {
 		fmt.Errorf("making config.json for %q: reading the image's WorkingDir %q: %w", "oci-archive:base.tar", "srv", ocispec.ErrRelativeWorkingDir),
 		wrongField("Cmd", "array", "string"), wrongField("User", "string", "number"), wrongField("WorkingDir", "string", "array"),
 		wrongField("Volumes", "object", "array"), wrongField("Env", "array", "string"),
-		fmt.Errorf("exporting %q: %w", "oci-archive:base.tar", &fieldError{name: "created", err: errors.New(`"yesterday" is no date and time of RFC 3339`), times: true}),
+		fmt.Errorf("exporting %q: %w", "oci-archive:base.tar", &fieldError{name: "created", err: errors.New(`"yesterday" is not a date and time of RFC 3339`), times: true}),
 		&snapshot.UnpackError{Image: image, Snapshotter: "overlayfs", Err: json.Unmarshal([]byte(`{"config":{"Cmd":"x"}}`), new(ispec.Image))},
 		&export.PlaceError{Path: "etc/passwd", For: forVolume, At: "etc/passwd", Found: export.Regular, Wanted: export.Directory},
 		&imageError{source: "snapshot:build-1"},

@@ -146,7 +146,7 @@ func (t *target) write(ctx context.Context, tree export.Tree, sink export.Sink) 
 	return t.within(ctx, write)
 }
 
-// complete has the output appear.
+// complete makes the output appear.
 func (t *target) complete(ctx context.Context) error {
 	err := hostfile.SettleErr(ctx, t.finish, nil)
 	if hung(err) != nil {

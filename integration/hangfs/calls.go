@@ -99,7 +99,7 @@ func (f *FS) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, out 
 	return s
 }
 
-// readDirectly has who reads wait for the answer, and nobody else: in the page cache
+// readDirectly makes the reader wait for the answer, and nobody else: in the page cache
 // an open of the same file waits, too.
 func (f *FS) readDirectly(node uint64, out *fuse.OpenOut) {
 	if mark := f.mark(node, ""); strings.Contains(mark, "hang-"+Read) || strings.Contains(mark, "hang-"+Late) || strings.Contains(mark, "fail-") {

@@ -99,7 +99,7 @@ func Mount(t testing.TB, dir, at, program string) *FS {
 	return f
 }
 
-// Answer has everything return.
+// Answer makes everything return.
 func (f *FS) Answer() { f.end.Do(func() { close(f.release) }) }
 
 // Hangs says whether a call of a process hangs or hung.

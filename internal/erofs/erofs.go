@@ -65,7 +65,7 @@ func Open(from io.ReaderAt, size int64) (*Image, error) {
 func (m *Image) checkSuperblock() error {
 	sb := &m.sb
 	if sb.Magic != Magic {
-		return errors.New("it is no EROFS filesystem: it has no magic number")
+		return errors.New("it is not an EROFS filesystem: it has no magic number")
 	}
 	if sb.BlockBits < minBlockBits || sb.BlockBits > maxBlockBits {
 		return fmt.Errorf("a block size of 2^%d bytes", sb.BlockBits)

@@ -101,7 +101,7 @@ const (
 const (
 	layoutPlain       = 0 // in blocks that follow one another
 	layoutCompressed  = 1
-	layoutInline      = 2 // so, but for the tail, which follows the inode
+	layoutInline      = 2 // so, except for the tail, which follows the inode
 	layoutCompressed2 = 3
 	layoutChunks      = 4 // in chunks, each anywhere
 )

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestSettle has work return in time, late, and while it is waited for.
+// TestSettle: work returns in time, late, and while it is waited for.
 func TestSettle(t *testing.T) {
 	why, failure := errors.New("ended by the test"), errors.New("it fails")
 	for name, c := range map[string]struct {

@@ -44,7 +44,7 @@ func (c *TarCheck) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// passOver goes on behind a header that is no entry's: PAX records for all entries
+// passOver goes on behind a header that is not an entry's: PAX records for all entries
 // or for the next one, and GNU's long names.
 func (c *TarCheck) passOver() {
 	const kind, sizeFrom, sizeTo = 156, 124, 136

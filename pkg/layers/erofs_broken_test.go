@@ -32,10 +32,10 @@ func TestBrokenFilesystems(t *testing.T) {
 		want  string
 	}{
 		{"good", good, Options{}, ""},
-		{"a tar", s.filesystem(content, false), Options{}, "it is no EROFS filesystem"},
-		{"a tar, by zstd", s.filesystem(content, true), Options{}, "it is no EROFS filesystem"},
+		{"a tar", s.filesystem(content, false), Options{}, "it is not an EROFS filesystem"},
+		{"a tar, by zstd", s.filesystem(content, true), Options{}, "it is not an EROFS filesystem"},
 		{"nothing", s.filesystem(nil, false), Options{}, "reading the superblock"},
-		{"zeros", s.filesystem(make([]byte, 8192), false), Options{}, "it is no EROFS filesystem"},
+		{"zeros", s.filesystem(make([]byte, 8192), false), Options{}, "it is not an EROFS filesystem"},
 		{"cut", s.filesystem(image[:len(image)-4096], false), Options{}, "it is cut off"},
 		{"compressed", s.filesystem(lz4, false), Options{}, "EROFS with compressed files (lz4) is not read"},
 		{"the tar's diff ID", other, Options{}, "digest mismatch: the digest of its content is " + good.DiffID.String()},

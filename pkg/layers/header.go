@@ -121,7 +121,7 @@ func otherXattr(key string) (name string, is bool) {
 	case "RHT.security.selinux":
 		return "security.selinux", true
 	}
-	// NFSv4's ("SCHILY.acl.ace") are no attribute that Linux has.
+	// NFSv4's ("SCHILY.acl.ace") are not an attribute that Linux has.
 	return key, strings.HasPrefix(key, "SCHILY.acl.")
 }
 

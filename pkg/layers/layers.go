@@ -103,7 +103,7 @@ type Report struct {
 	Spooled  int64 `json:"spooled"`
 	// Xattrs is the number of extended attributes that were left out: because no
 	// Linux filesystem takes them, being of a namespace that Linux has not, or
-	// "user." ones of something that is no file and no directory; or because only
+	// "user." ones of something that is neither a file nor a directory; or because only
 	// records say them that containerd does not read ("LIBARCHIVE.xattr.",
 	// "SCHILY.acl.", "RHT.security.selinux").
 	Xattrs int64 `json:"xattrsLeftOut"`

@@ -33,7 +33,7 @@ type differ struct {
 
 // Apply unpacks the layer desc into the snapshot of mounts, and gives the size
 // and digest of the tar that was in it. The layer's media type was checked
-// before; what is no tar is a *layertype.ContentError.
+// before; what is not a tar is a *layertype.ContentError.
 func (d differ) Apply(ctx context.Context, desc ispec.Descriptor, mounts []mount.Mount, _ ...diff.ApplyOpt) (ispec.Descriptor, error) {
 	dir, options, err := inPlaceOf(mounts)
 	if err != nil {

@@ -54,7 +54,7 @@ func (v *View) emptyLayers() (suspects []int) {
 }
 
 // checkStart is a *LayerContentError where a layer begins as an empty tar does and
-// is none. What else is wrong with its blob is no matter for a view.
+// is none. What else is wrong with its blob does not matter to a view.
 func checkStart(ctx context.Context, blobs content.Provider, layer ispec.Descriptor) error {
 	if layertype.FormatOf(layer.MediaType) != layertype.Tar {
 		return nil // a daemon that has unpacked it knows more of it
@@ -69,7 +69,7 @@ func checkStart(ctx context.Context, blobs content.Provider, layer ispec.Descrip
 	defer ra.Close()
 	stream, err := inflate.NewReader(content.NewReader(ra), inflate.Options{Sync: true})
 	if err != nil {
-		return nil //nolint:nilerr // as said above
+		return nil //nolint:nilerr // see above
 	}
 	defer func() { _ = stream.Close() }() // it was only read
 	var check layertype.TarCheck

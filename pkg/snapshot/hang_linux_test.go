@@ -62,7 +62,7 @@ func TestOpeningThatHangs(t *testing.T) {
 	}
 }
 
-// TestCallIsWholeWhenGivenUp has whoever undoes wait for a call that is under way, and
+// TestCallIsWholeWhenGivenUp makes whoever undoes wait for a call that is under way, and
 // none begin after that.
 func TestCallIsWholeWhenGivenUp(t *testing.T) {
 	var l ledger
@@ -124,6 +124,6 @@ func TestEndedByTheDaemon(t *testing.T) {
 	far, cancel := context.WithTimeout(t.Context(), time.Hour)
 	defer cancel()
 	if ended(far, reset) {
-		t.Error("it is told as a deadline's that is far")
+		t.Error("it is reported as a deadline's that is far")
 	}
 }

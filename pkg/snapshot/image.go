@@ -109,7 +109,7 @@ func (i *Image) list(manifest ispec.Manifest) error {
 }
 
 // checkLayers fails where a layer is of a media type that is not read in this
-// way: no layer is passed over, since the root is what all of them make
+// way: no layer is passed over, because the root is what all of them make
 // (image-spec, manifest.md, "layers").
 func (i *Image) checkLayers(way layertype.Way) error {
 	if err := layertype.Check(i.Layers, way); err != nil {

@@ -85,9 +85,9 @@ func (v *View) prepare(ctx context.Context, sess *session) ([]mount.Mount, error
 }
 
 // checkUnpacking fails where the store cannot unpack the image's layers. A daemon
-// may know more media types than an embedded store, and says what it does not
-// know, but for those that only add a suffix to a tar's: these it reads as if they
-// were bare tars, and what begins with zeros it takes for an empty one.
+// may know more media types than an embedded store, and refuses those that it does
+// not know, except those that only add a suffix to a tar's. It reads these as if
+// they were bare tars, and takes what begins with zeros for an empty one.
 func (s *Store) checkUnpacking(ctx context.Context, sess *session, image *Image, snapshotter string) error {
 	if err := checkFeatures(ctx, sess, image, snapshotter); err != nil {
 		return err

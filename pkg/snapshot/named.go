@@ -69,7 +69,7 @@ var errNoName = fmt.Errorf("image %w", errdefs.ErrNotFound)
 
 // stored finds an image that is in the store with the content of its
 // manifest and config; an error that is errdefs.ErrNotFound says that a pull
-// may help, but for one that is a NameError, too.
+// may help, unless it is a NameError, too.
 func stored(ctx context.Context, sess *session, src Source, want wanted) (*Image, error) {
 	record, err := lookUp(ctx, sess.client.ImageService(), src)
 	if err != nil {

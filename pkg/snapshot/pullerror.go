@@ -171,8 +171,8 @@ func damaged(err error) string {
 	return ""
 }
 
-// isUnpacking says whether it was a layer that could not be unpacked, which is
-// told by nothing but the text, either.
+// isUnpacking says whether it was a layer that could not be unpacked. Only the text
+// tells that, too.
 func isUnpacking(err error) bool {
 	return err != nil && (strings.Contains(err.Error(), "failed to extract layer") || strings.Contains(err.Error(), "wrong diff id"))
 }

@@ -13,10 +13,9 @@ import (
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/document"
 )
 
-// referenced gives the manifests of an index that src names, and what the images there
-// may be asked for by. What is beside images
-// and is none (signatures, SBOMs, referrers of an image) counts only where it is
-// asked for by name.
+// referenced gives the manifests of an index that src names, and the names of the
+// images there. What is beside images and is none (signatures, SBOMs, referrers of an
+// image) counts only where it is asked for by name.
 func referenced(ctx context.Context, c collection, index ispec.Index, src Source) (targets []ispec.Descriptor, names []string, err error) {
 	targets, names = archive.Referenced(index, src.Ref)
 	if len(targets) > 0 {

@@ -155,7 +155,7 @@ func (s *Store) cause(ctx context.Context, err error) error {
 	case ended(ctx, err):
 		return context.Cause(ctx)
 	case (unavailable(err) || errdefs.IsUnknown(err)) && !s.backend.answers(ctx):
-		// What is written to a stream that broke is told as an unknown error, "EOF".
+		// What is written to a stream that broke is reported as an unknown error, "EOF".
 		// A daemon that is well says unavailable of a plugin in another process.
 		return &SocketError{Address: s.opts.Location.Address, Err: errGone}
 	}

@@ -24,8 +24,8 @@ type wholeFile struct {
 	out *inPlace
 	// temporary is the name that it has until then; empty for none.
 	temporary string
-	// state is one of those below. A file system that hangs may have Discard called
-	// beside Finish: only one of them has its way.
+	// state is one of those below. Where a file system hangs, Discard may be
+	// called beside Finish: only one of them takes effect.
 	state atomic.Int32
 }
 

@@ -88,7 +88,7 @@ func (p *Reporter) Step(s snapshot.Step) {
 	p.now.update(s)
 }
 
-// End ends what is shown, and has nothing more told: what hangs may go on.
+// End ends what is shown, and drops what comes later: work that hangs may go on.
 func (p *Reporter) End() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

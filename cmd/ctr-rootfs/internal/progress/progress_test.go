@@ -44,7 +44,7 @@ func TestProgressJSON(t *testing.T) {
 	}
 }
 
-// TestMessages: a warning is told in every mode, a notice in all but quiet.
+// TestMessages: a warning is shown in every mode, a notice in all but quiet.
 func TestMessages(t *testing.T) {
 	const notice, warning = "ctr-rootfs: a notice\n", "ctr-rootfs: a warning\n"
 	for mode, want := range map[string]string{

@@ -32,7 +32,7 @@ const dockerRepositories = "repositories"
 var ErrOldDocker = errors.New("it is of a docker before 1.10: it has no " + string(DockerManifest))
 
 // errNoArchive is what a tar without an image is.
-var errNoArchive = fmt.Errorf("it is no image archive: it has neither %s nor %s", OCIIndex, DockerManifest)
+var errNoArchive = fmt.Errorf("it is not an image archive: it has neither %s nor %s", OCIIndex, DockerManifest)
 
 // Document says which list of images the archive is read by.
 func (a *Tar) Document() Document { return a.reads }

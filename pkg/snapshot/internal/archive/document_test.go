@@ -114,7 +114,7 @@ func TestLists(t *testing.T) {
 		{"null", OCIIndex, []string{"oci-layout", marker, "index.json", "null"}, `parsing "index.json": it is not a JSON object`},
 		{"no manifests", OCIIndex, []string{"oci-layout", marker, "index.json", `{"manifests":null}`}, "its index.json lists no image"},
 		{"docker, no images", DockerManifest, []string{"manifest.json", "null"}, "its manifest.json lists no image"},
-		{"no marker", OCIIndex, []string{"index.json", list("a")}, `it is no OCI layout: it has no "oci-layout"`},
+		{"no marker", OCIIndex, []string{"index.json", list("a")}, `it is not an OCI layout: it has no "oci-layout"`},
 		{"another version", OCIIndex, []string{"oci-layout", `{}`, "index.json", list("a")}, `its layout version is "", not "1.0.0"`},
 		{"docker's alone", OCIIndex, []string{"manifest.json", "[]"}, "it has no index.json"},
 		{"layout alone", DockerManifest, []string{"oci-layout", marker, "index.json", list("a")}, "it has no manifest.json"},
@@ -128,9 +128,9 @@ func TestLists(t *testing.T) {
 		{"cut docker", both, []string{"1/VERSION", "1.0", "1/json", "{}", "1/layer.tar", "", "2.json", "{}"}, "it is cut off: it has layers, and neither index.json nor manifest.json"},
 		{"cut, of skopeo", both, []string{strings.Repeat("1", 64) + ".tar", "x"}, "it is cut off: it has layers, and neither index.json nor manifest.json"},
 		{"cut, of jib", both, []string{strings.Repeat("1", 64) + ".tar.gz", "x"}, "it is cut off: it has layers, and neither index.json nor manifest.json"},
-		{"a root with such names", both, []string{"srv/layer.tar", "", "blobs/x", "", "app.tar", "", "app.json", ""}, "it is no image archive: it has neither index.json nor manifest.json"},
+		{"a root with such names", both, []string{"srv/layer.tar", "", "blobs/x", "", "app.tar", "", "app.json", ""}, "it is not an image archive: it has neither index.json nor manifest.json"},
 		{"in a folder", both, []string{"app/oci-layout", marker, "app/index.json", list("a"), "app/blobs/sha256/1", "x"}, `its index.json and manifest.json are looked for at its top, and it has one in the folder "app"`},
-		{"a root filesystem", both, []string{"etc/passwd", "root"}, "it is no image archive: it has neither index.json nor manifest.json"},
+		{"a root filesystem", both, []string{"etc/passwd", "root"}, "it is not an image archive: it has neither index.json nor manifest.json"},
 		{"nothing", both, nil, "it is empty"},
 	} {
 		reads := []Document{c.reads}
@@ -152,7 +152,7 @@ func TestLists(t *testing.T) {
 }
 
 // TestEndIsLost cuts archives within members and between them, where what is left is
-// whole but for the zeros at its end.
+// whole except for the zeros at its end.
 func TestEndIsLost(t *testing.T) {
 	const listless = "it is cut off: it has layers, and neither index.json nor manifest.json"
 	folders := tarOf(t, "1/json", "{}", "1/layer.tar", "", "etc/passwd", "root")
@@ -174,9 +174,9 @@ func TestEndIsLost(t *testing.T) {
 		{layout, 2 * tarBlock, OCIIndex, listless},
 		{layout, 2 * tarBlock, DockerManifest, listless},
 		{layout, 3 * tarBlock, OCIIndex, `it is cut off: file "index.json": unexpected EOF`},
-		{layout, 4 * tarBlock, OCIIndex, `it is cut off: it is no OCI layout: it has no "oci-layout"`},
+		{layout, 4 * tarBlock, OCIIndex, `it is cut off: it is not an OCI layout: it has no "oci-layout"`},
 		{layout, 4 * tarBlock, DockerManifest, "it is cut off: it has no manifest.json"},
-		{layout, 6 * tarBlock, OCIIndex, `it is cut off: it is no OCI layout: it has no "oci-layout"`},
+		{layout, 6 * tarBlock, OCIIndex, `it is cut off: it is not an OCI layout: it has no "oci-layout"`},
 		{layout, 6 * tarBlock, DockerManifest, "its manifest.json lists no image"},
 		{layout, 8 * tarBlock, OCIIndex, "its index.json lists no image"},
 	} {

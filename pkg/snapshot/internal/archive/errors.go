@@ -46,7 +46,7 @@ func Explain(name string, err error) error {
 	case errors.As(err, &path) && path.Path == name:
 		return path.Err
 	case errors.Is(err, tar.ErrHeader):
-		return fmt.Errorf("it is no image archive: %w", err)
+		return fmt.Errorf("it is not an image archive: %w", err)
 	case errors.Is(err, inflate.ErrLimit), errors.Is(err, inflate.ErrTrailing):
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF):

@@ -19,7 +19,7 @@ type ForeignError struct {
 
 func (e *ForeignError) Error() string { return fmt.Sprintf("it is %s, which is not read here", e.What) }
 
-// signature is how a kind of file is told by its bytes at an offset.
+// signature tells a kind of file by its bytes at an offset.
 type signature struct {
 	at    int
 	magic string
@@ -65,7 +65,7 @@ func checkForeign(file io.ReaderAt) error {
 	return foreign(start[:n])
 }
 
-// foreign gives a ForeignError where a file that begins with start is no tar, but
+// foreign gives a ForeignError where a file that begins with start is not a tar, but
 // another thing that is known. A tar's first name may be any of the signatures.
 func foreign(start []byte) error {
 	// ext4's and erofs's images begin with zeros, as the end of a tar does.

@@ -35,7 +35,7 @@ func TestForeign(t *testing.T) {
 		if !errors.As(err, &foreign) || foreign.What != c.what || foreign.Command != c.command {
 			t.Errorf("%.20q: %v, want %q, by %q", c.start, err, c.what, c.command)
 		}
-		// In a stream it is told before all of it is written out.
+		// In a stream it is reported before all of it is written out.
 		_, err = OpenTar(t.Context(), "-", Options{Stdin: strings.NewReader(c.start), SpoolDir: "/no/such"})
 		if !errors.As(err, &foreign) || foreign.What != c.what {
 			t.Errorf("%.20q, in a stream: %v, want %q", c.start, err, c.what)

@@ -47,7 +47,7 @@ func checkLayout(marker ispec.ImageLayout) error {
 	return nil
 }
 
-func noLayout(name string) error { return fmt.Errorf("it is no OCI layout: it has no %q", name) }
+func noLayout(name string) error { return fmt.Errorf("it is not an OCI layout: it has no %q", name) }
 
 func (l Layout) json(ctx context.Context, name string, into any) error {
 	f, err := l.open(ctx, name)

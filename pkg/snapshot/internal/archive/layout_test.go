@@ -50,7 +50,7 @@ func TestLayoutIndex(t *testing.T) {
 		{"two of them", layoutOf(t, index+index, 0), `parsing "index.json": invalid character '{' after top-level value`},
 		{"too large", layoutOf(t, index, document.MaxBytes+1), `reading "index.json": 16777217 bytes are more than the 16777216 that such a document may have`},
 		{"a file", Layout(file), syscall.ENOTDIR.Error()},
-		{"an empty directory", Layout(t.TempDir()), `it is no OCI layout: it has no "oci-layout"`},
+		{"an empty directory", Layout(t.TempDir()), `it is not an OCI layout: it has no "oci-layout"`},
 	} {
 		_, err := c.in.Index(t.Context())
 		if got := message(err); got != c.want {

@@ -113,8 +113,9 @@ func IsLayer(d ispec.Descriptor) bool {
 	return images.IsLayerType(d.MediaType) || layertype.FormatOf(d.MediaType) != ""
 }
 
-// artifactOf says what the manifest described by desc is where it is no image's,
-// else nil. It goes by the manifest alone, which does not always tell: see unlike and namesLayers.
+// artifactOf says what the manifest described by desc is where it is not an image's,
+// else nil. It goes by the manifest alone, which is not always enough: see unlike and
+// namesLayers.
 func artifactOf(desc ispec.Descriptor, m ispec.Manifest) *ArtifactError {
 	e := describe(desc, m)
 	switch {
@@ -131,7 +132,7 @@ func artifactOf(desc ispec.Descriptor, m ispec.Manifest) *ArtifactError {
 }
 
 // unlike says whether a manifest whose layers have no image's media type is an
-// artifact's, since its config names other layers, or no operating system.
+// artifact's, because its config names other layers, or no operating system.
 func unlike(m ispec.Manifest, config ispec.Image) bool {
 	if len(m.Layers) == 0 || slices.ContainsFunc(m.Layers, IsLayer) {
 		return false

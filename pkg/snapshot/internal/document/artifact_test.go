@@ -81,7 +81,7 @@ func TestArtifacts(t *testing.T) {
 	}
 }
 
-// TestLyingConfigOfAnArtifact does not take an image for an artifact since its
+// TestLyingConfigOfAnArtifact does not take an image for an artifact because its
 // config is not what it is said to be.
 func TestLyingConfigOfAnArtifact(t *testing.T) {
 	s := store{}

@@ -37,7 +37,7 @@ func TestWanted(t *testing.T) {
 			t.Fatal(err)
 		}
 		if want.Text != c.text {
-			t.Errorf("%s is told as %s", c.text, want.Text)
+			t.Errorf("%s is reported as %s", c.text, want.Text)
 		}
 		if c.features != "" {
 			want = want.Reading([]string{c.features})
@@ -102,10 +102,10 @@ func TestPlatformOf(t *testing.T) {
 			indexed = &p
 		}
 		if got := Format(PlatformOf(indexed, platforms.MustParse(c.config))); got != c.want {
-			t.Errorf("%q in the index and %s in the config are told as %s, want %s", c.indexed, c.config, got, c.want)
+			t.Errorf("%q in the index and %s in the config are reported as %s, want %s", c.indexed, c.config, got, c.want)
 		}
 	}
 	if got := Format(PlatformOf(&ispec.Platform{}, platforms.MustParse("linux/s390x"))); got != "linux/s390x" {
-		t.Errorf("a platform that says nothing, and linux/s390x in the config, are told as %s", got)
+		t.Errorf("a platform that says nothing, and linux/s390x in the config, are reported as %s", got)
 	}
 }

@@ -81,7 +81,7 @@ func (c *Config) readCreated(data json.RawMessage) {
 	}
 	created, err := time.Parse(time.RFC3339, *text)
 	if err != nil {
-		c.unread("created", fmt.Errorf("%q is no date and time of RFC 3339", *text))
+		c.unread("created", fmt.Errorf("%q is not a date and time of RFC 3339", *text))
 		return
 	}
 	c.Created = &created
