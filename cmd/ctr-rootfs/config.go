@@ -105,7 +105,7 @@ func fieldHint(e *fieldError) string {
 	}
 	switch e.name {
 	case "config.Entrypoint", "config.Cmd":
-		return "give the command behind --, as in: -- /bin/sh"
+		return commandHint
 	case "config.User":
 		return "say who with --user"
 	case "config.WorkingDir":

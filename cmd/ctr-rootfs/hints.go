@@ -102,7 +102,7 @@ func always[E error](text string) func(error) (string, bool) {
 func sentinelHint(err error) string {
 	switch {
 	case errors.Is(err, ocispec.ErrNoArgs), errors.Is(err, ocispec.ErrEmptyCommand):
-		return "give the command behind --, as in: -- /bin/sh"
+		return commandHint
 	case errors.Is(err, snapshot.ErrNoRoot):
 		return "export the container while it runs"
 	case errors.Is(err, ocispec.ErrRelativeWorkingDir):
@@ -128,8 +128,12 @@ const (
 	forCwd     = "the working directory"
 )
 
-// cwdHint is for every working directory of an image that cannot be.
-const cwdHint = "choose another with --cwd DIR"
+// commandHint and cwdHint are for a command and a working directory of an image that
+// cannot be.
+const (
+	commandHint = "give the command behind --, as in: -- /bin/sh"
+	cwdHint     = "choose another with --cwd DIR"
+)
 
 func placeHint(e *export.PlaceError) string {
 	switch e.For {

@@ -10,25 +10,28 @@ import (
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
 
+// viewHint is for layers that containerd may read, and this program does not.
+const viewHint = "use --via view where containerd has unpacked it"
+
 // layerTypeHint knows what becomes of layers that are not tars.
 func layerTypeHint(e *snapshot.LayerTypeError) string {
 	switch {
 	case e.Encrypted():
-		return "decrypt it first, or use --via view where containerd has unpacked it"
+		return "decrypt it first, or " + viewHint
 	case e.ByMerging():
 		return "use --via layers"
 	case e.Foreign():
-		return "if it is an image at all, use --via view where containerd has unpacked it"
+		return "if it is an image at all, " + viewHint
 	}
-	return "use --via view where containerd has unpacked it"
+	return viewHint
 }
 
 // filesystemHint is for what the kernel reads, which a view leaves it to.
 func filesystemHint(e *layers.FilesystemError) string {
 	if e.Compressed {
-		return "convert the image again without --erofs-compressors, or use --via view where containerd has unpacked it"
+		return "convert the image again without --erofs-compressors, or " + viewHint
 	}
-	return "use --via view where containerd has unpacked it"
+	return viewHint
 }
 
 func contentHint(e *snapshot.ContentError) string {
@@ -48,7 +51,7 @@ func unpackHint(e *snapshot.UnpackError) string {
 	switch {
 	case errors.As(e.Err, &field), errors.As(e.Err, &date):
 		return "containerd needs the whole config for this: use --via layers"
-	case e.Snapshotter == "erofs":
+	case e.Snapshotter == erofsSnapshotter:
 		return "a layer may have what mkfs.erofs cannot hold: use another --snapshotter, or --via layers"
 	case errors.Is(e, snapshot.ErrLayerUnread):
 		return ""

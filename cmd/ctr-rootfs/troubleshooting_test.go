@@ -184,7 +184,8 @@ func TestTroubleshootingHasEveryHint(t *testing.T) {
 	}
 }
 
-// hintTexts are the literals of the functions that give hints.
+// hintTexts are the literals of the functions that give hints, and of the constants
+// that are some.
 func hintTexts(t *testing.T, files []string) []string {
 	t.Helper()
 	var texts []string
@@ -193,24 +194,22 @@ func hintTexts(t *testing.T, files []string) []string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, decl := range parsed.Decls {
-			f, ok := decl.(*ast.FuncDecl)
-			if !ok || !strings.HasSuffix(f.Name.Name, "Hint") && f.Name.Name != "hintTable" {
-				continue
-			}
-			ast.Inspect(f.Body, func(n ast.Node) bool {
-				if literal, ok := n.(*ast.BasicLit); ok && literal.Kind == token.STRING {
-					text, err := strconv.Unquote(literal.Value)
-					if err != nil {
-						t.Fatal(err)
-					}
-					if text != "" && strings.Contains(text, " ") {
-						texts = append(texts, text)
-					}
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.FuncDecl:
+				return strings.HasSuffix(n.Name.Name, "Hint") || n.Name.Name == "hintTable"
+			case *ast.GenDecl:
+				return n.Tok == token.CONST
+			case *ast.ValueSpec:
+				return strings.HasSuffix(n.Names[0].Name, "Hint")
+			case *ast.BasicLit:
+				text, err := strconv.Unquote(n.Value)
+				if err == nil && n.Kind == token.STRING && strings.Contains(text, " ") {
+					texts = append(texts, text)
 				}
-				return true
-			})
-		}
+			}
+			return true
+		})
 	}
 	return texts
 }
