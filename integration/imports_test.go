@@ -26,15 +26,18 @@ func TestImports(t *testing.T) {
 		"pkg/snapshot":   {module + "/pkg/export", module + "/pkg/ocispec", module + "/pkg/layers"},
 		"pkg/layers":     {containerd, grpc, module + "/pkg/snapshot", module + "/pkg/ocispec"},
 
-		"pkg/snapshot/internal/archive":  {client, grpc, module + "/pkg/export", module + "/pkg/layers", module + "/pkg/ocispec"},
-		"internal/layertype":             {containerd, grpc, module},
-		"internal/erofs":                 {containerd, grpc, module},
-		"internal/inflate":               {containerd, grpc, module},
-		"internal/hostfile":              {containerd, grpc, module},
-		"internal/spoolfile":             {containerd, grpc, module},
-		"pkg/snapshot/internal/document": {client, grpc, module + "/pkg/export", module + "/pkg/layers", module + "/pkg/ocispec", below + "archive", below + "registry", below + "rootfs", "os", "net"},
-		"pkg/snapshot/internal/registry": {client, grpc, module + "/pkg/export", module + "/pkg/layers", module + "/pkg/ocispec", module + "/internal", below + "archive", below + "rootfs"},
-		"pkg/snapshot/internal/rootfs":   {client, grpc, module},
+		"internal/erofs":       {containerd, grpc, module},
+		"internal/hostfile":    {containerd, grpc, module},
+		"internal/inflate":     {containerd, grpc, module},
+		"internal/layertype":   {containerd, grpc, module},
+		"internal/randomimage": {containerd, grpc, module},
+		"internal/spoolfile":   {containerd, grpc, module},
+
+		"pkg/snapshot/internal/archive":     {client, grpc, module + "/pkg/export", module + "/pkg/layers", module + "/pkg/ocispec"},
+		"pkg/snapshot/internal/document":    {client, grpc, module + "/pkg/export", module + "/pkg/layers", module + "/pkg/ocispec", below + "archive", below + "registry", below + "rootfs", "os", "net"},
+		"pkg/snapshot/internal/imageconfig": {containerd, grpc, module},
+		"pkg/snapshot/internal/registry":    {client, grpc, module + "/pkg/export", module + "/pkg/layers", module + "/pkg/ocispec", module + "/internal", below + "archive", below + "rootfs"},
+		"pkg/snapshot/internal/rootfs":      {client, grpc, module},
 	} {
 		if len(all[pkg]) == 0 {
 			t.Errorf("there is no package %q any more", pkg)
