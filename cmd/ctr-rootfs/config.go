@@ -67,6 +67,22 @@ func (f *configFlags) image(ctx context.Context, o *opened) (ispec.Image, error)
 	return img, nil
 }
 
+// maxNamedEntries bounds how many entries of a config are named: an image may have
+// as many as its config has room for.
+const maxNamedEntries = 100
+
+// unfit is what runtimes refuse of the image's config.
+func unfit(o *opened) (left []metadataLeftOut) {
+	named := o.dropped[:min(len(o.dropped), maxNamedEntries)]
+	for _, d := range named {
+		left = append(left, metadataLeftOut{Config: fmt.Sprintf("%s %q", d.Field, d.Value), Count: 1, Why: d.Why})
+	}
+	if more := len(o.dropped) - len(named); more > 0 {
+		left = append(left, metadataLeftOut{Count: int64(more), Why: "further entries of the image's config, which runtimes refuse"})
+	}
+	return left
+}
+
 // unread gives the error of a field that could not be read and is needed: config.json
 // is made of it, and no flag replaces it. Of several fields it is the first by name.
 func (f *configFlags) unread(fields map[string]error) error {

@@ -52,9 +52,9 @@ type metadataOutput struct {
 	SHA256 string `json:"sha256,omitempty"`
 }
 
-// metadataLeftOut is a path, an entry of the config, or a number of things, that
-// the image has and the output has not. A path that is not UTF-8 stands in base64 under its second key,
-// as in ls --json.
+// metadataLeftOut is a path, an entry of the config, or a number of things, that the
+// image has and the output does not. A path that is not UTF-8 stands in base64 under
+// its second key, as in ls --json.
 type metadataLeftOut struct {
 	Path      string `json:"path,omitempty"`
 	PathBytes []byte `json:"pathBytes,omitempty"`
@@ -279,22 +279,6 @@ func unholdable(r export.Report, t *target) []metadataLeftOut {
 	skipped := t.skipped()
 	for _, what := range slices.Sorted(maps.Keys(skipped)) {
 		left = append(left, metadataLeftOut{Count: skipped[what], Why: what + ", which this user may not set"})
-	}
-	return left
-}
-
-// maxNamedEntries bounds how many entries of a config are named: an image may have
-// as many as its config has room for.
-const maxNamedEntries = 100
-
-// unfit is what runtimes refuse of the image's config.
-func unfit(o *opened) (left []metadataLeftOut) {
-	named := o.dropped[:min(len(o.dropped), maxNamedEntries)]
-	for _, d := range named {
-		left = append(left, metadataLeftOut{Config: fmt.Sprintf("%s %q", d.Field, d.Value), Count: 1, Why: d.Why})
-	}
-	if more := len(o.dropped) - len(named); more > 0 {
-		left = append(left, metadataLeftOut{Count: int64(more), Why: "further entries of the image's config, which runtimes refuse"})
 	}
 	return left
 }
