@@ -53,7 +53,7 @@ func shownErrors() []error {
 		}),
 		&snapshot.ContentError{Image: image, Snapshotter: "native", Others: []string{"overlayfs"}, Err: absent},
 		&snapshot.ContentError{Image: image, Snapshotter: "overlayfs", Err: absent},
-		&snapshot.DiscardedError{Image: image, Err: fmt.Errorf("layer 0: %w", absent)},
+		&snapshot.DiscardedError{Image: image, Err: errors.New("layer sha256:54bf...: not found")},
 		&snapshot.UnpackError{Image: image, Snapshotter: "erofs", Err: errors.New("mkfs.erofs: exit status 1")},
 		&snapshot.UnpackError{Image: image, Snapshotter: "overlayfs", Err: errors.New("failed to extract layer sha256:54bf...: lstat /var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/7/fs/usr/lib: not a directory")},
 		&snapshot.UnpackError{Image: image, Snapshotter: "overlayfs", Err: fmt.Errorf("unpacking layer sha256:54bf...: %w: %w", snapshot.ErrOnOverlay, syscall.EPERM)},

@@ -22,9 +22,6 @@ type Dropped struct {
 	Why string
 }
 
-// String is a line for people.
-func (d Dropped) String() string { return fmt.Sprintf("%s %q: %s", d.Field, d.Value, d.Why) }
-
 // Clean gives img as New reads it: without the entries that builders let through
 // and that config.json cannot have. They are in dropped, except for those that o replaces
 // anyway. img is not changed, and cleaning the result again changes nothing.

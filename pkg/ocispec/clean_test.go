@@ -1,6 +1,7 @@
 package ocispec
 
 import (
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -126,7 +127,7 @@ func checkDropped(t *testing.T, dropped []Dropped, want []string) {
 	t.Helper()
 	var got []string
 	for _, d := range dropped {
-		got = append(got, d.String())
+		got = append(got, fmt.Sprintf("%s %q: %s", d.Field, d.Value, d.Why))
 	}
 	equal(t, "dropped", got, want)
 }
