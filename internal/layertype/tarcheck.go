@@ -53,7 +53,7 @@ func (c *TarCheck) passOver() {
 		return
 	}
 	size, err := strconv.ParseInt(string(bytes.Trim(c.block[sizeFrom:sizeTo], " \x00")), 8, 64)
-	if err != nil || !isHeader(c.block) {
+	if err != nil || size < 0 || !isHeader(c.block) {
 		return
 	}
 	c.skip = (size + tarBlock - 1) / tarBlock * tarBlock

@@ -114,6 +114,22 @@ func TestTarCheck(t *testing.T) {
 	}
 }
 
+// TestNegativeSize: a header that says less than nothing is not passed over.
+func TestNegativeSize(t *testing.T) {
+	header := tarOf(t, tar.FormatPAX, 0)
+	copy(header[124:], "-0000100000\x00")
+	copy(header[148:], checksumOf(header))
+	var check TarCheck
+	stream := io.TeeReader(bytes.NewReader(header), &check)
+	_, err := tar.NewReader(stream).Next()
+	if _, err := io.Copy(io.Discard, stream); err != nil {
+		t.Fatal(err)
+	}
+	if got := check.Explain("T", err); !errors.Is(got, tar.ErrHeader) || !check.Settled() {
+		t.Errorf("error %v, settled %v: want %v", got, check.Settled(), tar.ErrHeader)
+	}
+}
+
 // checksumOf sums a header's bytes as signed ones.
 func checksumOf(block []byte) []byte {
 	sum := int64(0)

@@ -40,8 +40,8 @@ var ErrRegistryToken = registry.ErrRegistryToken
 // unpacking, because it is cut off, for instance: no other way reads it, either.
 var ErrLayerUnread = errors.New("reading its blob")
 
-// ErrOnOverlay says that the embedded store cannot unpack a layer, as it lies on
-// an overlay.
+// ErrOnOverlay says that the embedded store cannot unpack a layer, because it
+// lies on an overlay.
 var ErrOnOverlay = errors.New("the store lies on an overlay, which does not take all that layers have")
 
 // SocketError says why no daemon answers at Address.
@@ -140,8 +140,9 @@ type ForeignError = archive.ForeignError
 // ErrOldDocker is an archive of a docker before 1.10.
 var ErrOldDocker = archive.ErrOldDocker
 
-// OtherListError says that what an archive's index.json or manifest.json does not
-// give, as Err says, List gives: the other one of the two, which Other reads.
+// OtherListError is Err, which says why one of an archive's lists of images
+// (index.json, manifest.json) does not give what was asked for. The other one, List,
+// does: Other is the source that reads it.
 type OtherListError struct {
 	Other Source
 	List  string
@@ -173,7 +174,8 @@ func (e *ReferenceError) Error() string {
 func (e *ReferenceError) Unwrap() error { return ErrNotFound }
 
 // SourceError says why a directory or file that a snapshot's mount is made of, or a
-// container's root directory, cannot be opened: Path, below HostRoot where that is not empty.
+// container's root directory, cannot be opened: Path, below HostRoot where that is not
+// empty.
 type SourceError = rootfs.SourceError
 
 // PropagationError says that what the daemon mounted at Path is not mounted
