@@ -12,7 +12,7 @@ import (
 
 // tarOf is a tar of one entry of the given format; of type 0, it is a file with a
 // name that takes a header of its own.
-func tarOf(t *testing.T, format tar.Format, typeflag byte) []byte {
+func tarOf(t testing.TB, format tar.Format, typeflag byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
@@ -30,6 +30,48 @@ func tarOf(t *testing.T, format tar.Format, typeflag byte) []byte {
 		t.Fatal(err)
 	}
 	return out.Bytes()
+}
+
+// FuzzTarCheck: any bytes are the same in whichever pieces they come.
+func FuzzTarCheck(f *testing.F) {
+	for _, format := range []tar.Format{tar.FormatPAX, tar.FormatGNU} {
+		f.Add(tarOf(f, format, 0))
+	}
+	f.Add(tarOf(f, tar.FormatPAX, tar.TypeXGlobalHeader))
+	f.Add(append(make([]byte, 1024), "noise"...))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if len(data) >= tarBlock {
+			data = bytes.Clone(data)
+			copy(data[148:156], checksumOf(data))
+		}
+		var whole, bits TarCheck
+		if _, err := whole.Write(data); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(&bits, iotest.OneByteReader(bytes.NewReader(data))); err != nil {
+			t.Fatal(err)
+		}
+		for _, err := range []error{nil, tar.ErrHeader} {
+			a, b := whole.Explain("T", err), bits.Explain("T", err)
+			if (a == nil) != (b == nil) || a != nil && a.Error() != b.Error() {
+				t.Errorf("at once: %v; by bytes: %v", a, b)
+			}
+		}
+	})
+}
+
+// TestNegativeSize: a header whose size is below zero is what its reader says of it.
+func TestNegativeSize(t *testing.T) {
+	data := tarOf(t, tar.FormatPAX, 0)
+	copy(data[124:], "-0000002000")
+	copy(data[148:], checksumOf(data))
+	var check TarCheck
+	if _, err := check.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := check.Explain("T", tar.ErrHeader); !errors.Is(err, tar.ErrHeader) || !check.Settled() {
+		t.Errorf("%v, settled: %v", err, check.Settled())
+	}
 }
 
 func TestTarCheck(t *testing.T) {
