@@ -243,6 +243,9 @@ func TestLayerTypesOfRegistry(t *testing.T) {
 			t.Errorf("%s via %s: the registry was not asked: %v", c.name, c.via, proxy.count)
 		}
 	}
+	// A snapshotter that keeps no layer apart shows none that is empty.
+	o := invocation{args: []string{"ls", "--address", d.Address, "--snapshotter", "native", "--via", "view", host + "/noise:1"}}.run(t)
+	checkPulling(t, o, statusFailed, "layer 2 of 2", "zeros and then other bytes")
 	checkArtifactBeside(t, d)
 }
 

@@ -41,6 +41,15 @@ func (f *storeFlags) baseTree(ctx context.Context, view *snapshot.View, implied 
 	return b, nil
 }
 
+// undecided is how many directories of the layers may have another mode in the
+// image than they have here.
+func (b base) undecided() int64 {
+	if b.layers == nil {
+		return 0
+	}
+	return b.layers.Report().Undecided
+}
+
 // layersOf gives a view's layers to pkg/layers, and watches how far they are
 // read.
 func (f *storeFlags) layersOf(view *snapshot.View) []layers.Layer {

@@ -12,23 +12,29 @@ import (
 // openDirs.
 const erofsSnapshotter = "erofs"
 
-// openDirs is a Tree that counts directories of mode 0777 and owner 0:0. A
-// directory that a layer changes without naming it is made so by containerd's
-// erofs differ, whatever the layers below say of it. No view tells such a
-// directory from one that the image wants so: /tmp is 1777 in most images, and
-// a plain 0777 is rare.
+// openDirs is a Tree that counts directories of mode 0777 and owner 0:0, where
+// mkfs.erofs may have made some so: a directory that a layer changes without naming
+// it, whatever the layers below say of it. Nothing tells such a directory from one
+// that the image wants so: /tmp is 1777 in most images, and a plain 0777 is rare.
 type openDirs struct {
 	export.Tree
+	why   string
 	first string
 	count int64
 }
 
-// doubted shows t, and counts the directories of a view whose mode may be wrong.
-func doubted(view *snapshot.View, t export.Tree) (export.Tree, *openDirs) {
-	if view.Snapshotter != erofsSnapshotter || view.Via == snapshot.ViaLayers {
+// doubted shows t, and counts what has to be doubted of it: of a view by the erofs
+// snapshotter, and of layers with directories that their reader could not decide.
+func doubted(view *snapshot.View, undecided int64, t export.Tree) (export.Tree, *openDirs) {
+	counted := &openDirs{Tree: t}
+	switch {
+	case undecided > 0:
+		counted.why = "mkfs.erofs gives to each directory that a layer changes without naming it: compare the image that was converted"
+	case view.Snapshotter == erofsSnapshotter && view.Via != snapshot.ViaLayers:
+		counted.why = "containerd's erofs differ gives to each directory that a layer changes without naming it: compare the image's own by --via layers"
+	default:
 		return t, nil
 	}
-	counted := &openDirs{Tree: t}
 	return counted, counted
 }
 
@@ -53,7 +59,7 @@ func (t *openDirs) doubts() []metadataDoubt {
 	}
 	return []metadataDoubt{{
 		Path: t.first, PathBytes: ifNoText(t.first), Count: t.count,
-		Why: "mode 0777 and owner 0:0, which containerd's erofs differ gives to each directory that a layer changes without naming it: compare the image's own by --via layers",
+		Why: "mode 0777 and owner 0:0, which " + t.why,
 	}}
 }
 

@@ -24,21 +24,26 @@ func TestDoubtedModes(t *testing.T) {
 	plain := []*export.Entry{dir("etc", 0o755, 0, 0), file, dir("run", 0o777, 7, 0), dir("srv", 0o777, 0, 7), dir("tmp", 0o1777, 0, 0), dir("var", 0o2777, 0, 0)}
 	open := append(slices.Clone(plain), dir("usr", 0o777, 0, 0), dir("usr/a\xff", 0o777, 0, 0))
 	erofs := snapshot.View{Snapshotter: "erofs", Via: snapshot.ViaView}
+	layers := snapshot.View{Snapshotter: "erofs", Via: snapshot.ViaLayers}
 	for _, c := range []struct {
-		name    string
-		view    snapshot.View
-		entries []*export.Entry
-		want    string
+		name      string
+		view      snapshot.View
+		undecided int64
+		entries   []*export.Entry
+		want      string
 	}{
-		{"erofs", erofs, open, `"usr" and 1 more have mode 0777 and owner 0:0, `},
-		{"a container on erofs", snapshot.View{Snapshotter: "erofs"}, open, `"usr" and 1 more have mode 0777 and owner 0:0, `},
-		{"one", erofs, append(slices.Clone(plain), dir("a\xff", 0o777, 0, 0)), `"a\xff" has mode 0777 and owner 0:0, `},
-		{"none", erofs, plain, ""},
-		{"another snapshotter", snapshot.View{Snapshotter: "overlayfs", Via: snapshot.ViaView}, open, ""},
-		{"layers", snapshot.View{Snapshotter: "erofs", Via: snapshot.ViaLayers}, open, ""},
+		{"erofs", erofs, 0, open, `"usr" and 1 more have mode 0777 and owner 0:0, `},
+		{"a container on erofs", snapshot.View{Snapshotter: "erofs"}, 0, open, `"usr" and 1 more have mode 0777 and owner 0:0, `},
+		{"one", erofs, 0, append(slices.Clone(plain), dir("a\xff", 0o777, 0, 0)), `"a\xff" has mode 0777 and owner 0:0, `},
+		{"none", erofs, 0, plain, ""},
+		{"another snapshotter", snapshot.View{Snapshotter: "overlayfs", Via: snapshot.ViaView}, 0, open, ""},
+		{"layers", layers, 0, open, ""},
+		{"layers, undecided", layers, 2, open, `"usr" and 1 more have mode 0777 and owner 0:0, which mkfs.erofs gives to each directory that a layer changes without naming it: compare the image that was converted`},
+		{"an archive's layers, undecided", snapshot.View{Via: snapshot.ViaLayers}, 1, open, `"usr" and 1 more have `},
+		{"layers, undecided, and another layer has decided", layers, 3, plain, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			tree, counted := doubted(&c.view, exporttest.New(c.entries...))
+			tree, counted := doubted(&c.view, c.undecided, exporttest.New(c.entries...))
 			for range 2 { // a second walk counts anew
 				if err := tree.Walk(t.Context(), func(*export.Entry) error { return nil }); err != nil {
 					t.Fatal(err)

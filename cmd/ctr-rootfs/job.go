@@ -168,7 +168,7 @@ func (j job) use(ctx context.Context, req request, fn func(context.Context, *ope
 	if err != nil {
 		return joined(err, base.Close(), undo())
 	}
-	tree.Tree, tree.openDirs = doubted(view, tree.Tree)
+	tree.Tree, tree.openDirs = doubted(view, base.undecided(), tree.Tree)
 	err = fn(ctx, &opened{source: req.typed, view: view, tree: tree, base: base, latest: latest})
 	err = reason(ctx, view, err)
 	if err != nil && ctx.Err() != nil {

@@ -138,11 +138,6 @@ func (m *Image) Root() uint64 {
 	return uint64(m.sb.RootNid)
 }
 
-// Built gives the time of the build, which an inode has that was given none.
-func (m *Image) Built() (seconds int64, nanos uint32) {
-	return m.sb.Epoch + int64(m.sb.BuildTime), m.sb.FixedNanos
-}
-
 // compressed is the error of an image whose files are compressed.
 func (m *Image) compressed() error {
 	names := []string{algorithms[0]}

@@ -160,6 +160,13 @@ func (i *Inode) setBlock(d *extendedInode) {
 	i.hole = i.layout == layoutPlain && i.block == none
 }
 
+// Built reports whether an inode has the time at which the filesystem was made, as
+// those have that were given none.
+func (i *Inode) Built() bool {
+	sb := &i.image.sb
+	return i.Seconds == sb.Epoch+int64(sb.BuildTime) && i.Nanos == sb.FixedNanos
+}
+
 // Target gives what a symlink leads to, of at most limit bytes.
 func (i *Inode) Target(limit int64) (string, error) {
 	if i.Size == 0 || i.Size > limit {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 
@@ -121,8 +122,11 @@ func (u *unzstd) Close() error {
 
 func (u *unzstd) Read(p []byte) (int, error) {
 	n, err := u.ReadCloser.Read(p)
-	if errors.Is(err, zstd.ErrMagicMismatch) {
+	switch {
+	case errors.Is(err, zstd.ErrMagicMismatch):
 		err = ErrTrailing // the first frame's was read before
+	case errors.Is(err, zstd.ErrWindowSizeExceeded):
+		err = fmt.Errorf("zstd with a window of more than %d MiB is not read: %w", maxWindow>>20, err)
 	}
 	return n, err
 }

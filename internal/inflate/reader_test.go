@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/klauspost/compress/gzip"
@@ -71,6 +72,9 @@ func TestNewReader(t *testing.T) {
 		got, err := io.ReadAll(r)
 		if !errors.Is(err, c.err) || c.err == nil && string(got) != c.want {
 			t.Errorf("%s: %q and %v, want %q and %v", name, got, err, c.want, c.err)
+		}
+		if errors.Is(err, zstd.ErrWindowSizeExceeded) && !strings.Contains(err.Error(), "more than 512 MiB") {
+			t.Errorf("%s: %v does not say how large a window may be", name, err)
 		}
 		if err := r.Close(); err != nil {
 			t.Errorf("%s: closing: %v", name, err)

@@ -52,8 +52,8 @@ func (c *TarCheck) passOver() {
 	if !global && !bytes.Contains([]byte{tar.TypeXHeader, tar.TypeGNULongName, tar.TypeGNULongLink}, c.block[kind:kind+1]) {
 		return
 	}
-	size, err := strconv.ParseInt(string(bytes.Trim(c.block[sizeFrom:sizeTo], " \x00")), 8, 64)
-	if err != nil || size < 0 || !isHeader(c.block) {
+	size, err := octal(c.block[sizeFrom:sizeTo])
+	if err != nil || !isHeader(c.block) {
 		return
 	}
 	c.skip = (size + tarBlock - 1) / tarBlock * tarBlock
@@ -90,7 +90,7 @@ func isHeader(block []byte) bool {
 	if len(block) < tarBlock {
 		return false
 	}
-	want, err := strconv.ParseInt(string(bytes.Trim(block[from:to], " \x00")), 8, 64)
+	want, err := octal(block[from:to])
 	if err != nil {
 		return false
 	}
@@ -102,6 +102,13 @@ func isHeader(block []byte) bool {
 		sum, signed = sum+int64(b), signed+int64(int8(b))
 	}
 	return want == sum || want == signed
+}
+
+// octal reads a header's number, which is never negative.
+func octal(field []byte) (int64, error) {
+	const bits = 62 // a size is rounded up
+	n, err := strconv.ParseUint(string(bytes.Trim(field, " \x00")), 8, bits)
+	return int64(n), err
 }
 
 // ContentError says that a layer's content is not the tar that its media type

@@ -13,26 +13,16 @@ import (
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/export"
 )
 
-// modeUnnamed is what mkfs.erofs gives to a directory that a tar has no entry of,
-// nor one of a directory above it.
-const modeUnnamed = erofs.TypeDir | 0o777
-
 // erofsReader puts the files of an EROFS layer into its index.
 type erofsReader struct {
 	*index
 	// links are the objects of several names, by nid, and seen the directories.
-	links map[uint64]*inode
-	seen  map[uint64]struct{}
-	// maybeUnnamed are the directories of which the layer's tar may have had no
-	// entry, parents first. dated says that the time which tells so is also that
-	// of something else.
-	maybeUnnamed []unnamed
-	dated        bool
+	links   map[uint64]*inode
+	seen    map[uint64]struct{}
+	unnamed unnamed
 	// sizes is the bytes of all files together.
 	sizes int64
 }
-
-type unnamed struct{ dir, parent *node }
 
 // indexErofs adds each file of the filesystem in x.source to x.
 func indexErofs(ctx context.Context, x *index) (err error) {
@@ -55,11 +45,11 @@ func indexErofs(ctx context.Context, x *index) (err error) {
 		return fmt.Errorf("adding its root: %w", err)
 	}
 	x.root.dir.opaque = opaque
-	r.note(root, h, x.root, nil)
+	r.unnamed.note(root, h, x.root, nil)
 	if err := r.addBelow(ctx, x.root, root.Nid, ""); err != nil {
 		return err
 	}
-	r.settleUnnamed()
+	r.unnamed.settle(x)
 	return nil
 }
 
@@ -118,6 +108,7 @@ func (r *erofsReader) addName(ctx context.Context, parent *node, d erofs.Dirent)
 	}
 	kind := kindOfMode(i.Mode)
 	if kind == export.CharDevice && i.Major == 0 && i.Minor == 0 {
+		r.unnamed.note(i, nil, nil, nil)
 		return r.hide(parent, d.Name)
 	}
 	if kind == export.Regular {
@@ -136,7 +127,7 @@ func (r *erofsReader) addName(ctx context.Context, parent *node, d erofs.Dirent)
 		return err
 	}
 	n := parent.child(d.Name)
-	r.note(i, h, n, parent)
+	r.unnamed.note(i, h, n, parent)
 	switch {
 	case n.dir != nil:
 		n.dir.opaque = opaque
@@ -155,35 +146,6 @@ func (r *erofsReader) chargeFile(i *erofs.Inode) error {
 	charged := max(r.sizes-r.size, 0)
 	r.sizes += i.Size
 	return r.quota.addBytes(max(r.sizes-r.size, 0) - charged)
-}
-
-// note remembers what a directory's mode and time say of the tar that mkfs.erofs
-// read: a directory without an entry is open to all and has the time of the build.
-func (r *erofsReader) note(i *erofs.Inode, h *tar.Header, n, parent *node) {
-	seconds, nanos := r.image.Built()
-	switch {
-	case i.Seconds != seconds || i.Nanos != nanos:
-	case i.Mode == modeUnnamed && len(h.PAXRecords) == 0:
-		r.maybeUnnamed = append(r.maybeUnnamed, unnamed{n, parent})
-	default:
-		r.dated = true
-	}
-}
-
-// settleUnnamed makes the directories that the layer's tar did not name what they
-// are in a tar: see impliedDirectory. Where other things have the build's time, too
-// (mkfs.erofs -T), nothing tells them apart, and they stay what the filesystem says.
-func (r *erofsReader) settleUnnamed() {
-	if r.dated {
-		return
-	}
-	for _, u := range r.maybeUnnamed {
-		u.dir.inode = r.impliedDirectory("").inode
-		u.dir.dir.named, u.dir.dir.inherits = false, true
-		if u.parent != nil {
-			r.inheritGroup(u.dir, u.parent)
-		}
-	}
 }
 
 // kindOfMode gives the object that a mode stands for.

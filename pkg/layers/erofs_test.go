@@ -187,6 +187,8 @@ func TestLossesOfFilesystems(t *testing.T) {
 			`  want d0755 "d" implied`, `  want f0644 "d/f"`, `  want f0644 "f"`)},
 		{"unnamed directories, in an image of the time of the build", []layer{{file("f", "").at(5, 0), file("d/f", "").at(5, 0)}}, []string{"-T5", "--mkfs-time"}, lines(
 			`  got  d0777 "d" @5.000000000`, `  want d0755 "d" implied`)},
+		{"an open directory that alone has the time of the build", []layer{{dir("d", 0o777).at(5, 0), file("d/f", "")}}, []string{"-T5", "--mkfs-time"}, lines(
+			`  got  d0755 "d" implied`, `  want d0777 "d" @5.000000000`)},
 		{"nothing, with another time of the build", []layer{{file("f", ""), file("d/f", ""), dir("e", 0o777)}}, []string{"-T5", "--mkfs-time"}, ""},
 		{"times, in the form of 48 bits", []layer{{file("f", "1").at(5, 7), file("d/f", "").at(-2, 0)}}, []string{"-E48bit"}, lines(
 			`  got  f0644 "d/f" @4294967294.000000000`, `  got  f0644 "f" @5.000000000 "1"`,

@@ -107,6 +107,12 @@ type Report struct {
 	// records say them that containerd does not read ("LIBARCHIVE.xattr.",
 	// "SCHILY.acl.", "RHT.security.selinux").
 	Xattrs int64 `json:"xattrsLeftOut"`
+	// Unnamed is the number of directories of mode 0777 in EROFS layers that were
+	// read as what mkfs.erofs makes where a tar has no entry of a directory: the Tree
+	// has them with other attributes. Undecided is the number of those that may be
+	// the same, or meant to be open to all: the Tree has them as they are.
+	Unnamed   int64 `json:"unnamedDirectories"`
+	Undecided int64 `json:"undecidedDirectories"`
 }
 
 // Open reads the layers, the lowest first, and merges them by image-spec's
@@ -147,11 +153,11 @@ type Report struct {
 // whiteout beside a new entry of its name (which hides only what is below), GNU
 // sparse and contiguous files, paths over 4,096 bytes, up to 8 KiB.
 //
-// A filesystem is what the tar was that mkfs.erofs made it of, as far as it tells:
-// 0:0 character devices are whiteouts there, and "trusted.overlay." and
-// "user.overlay." xattrs are overlayfs's own, by which a directory is opaque. One
-// that is compressed, or has marks or features beyond these, is a
-// *FilesystemError.
+// A filesystem is what the tar was that mkfs.erofs made it of, as far as it tells
+// (see Report.Unnamed): 0:0 character devices are whiteouts there, and
+// "trusted.overlay." and "user.overlay." xattrs are overlayfs's own, by which a
+// directory is opaque. One that is compressed, or has marks or features beyond
+// these, is a *FilesystemError.
 func Open(ctx context.Context, layers []Layer, o Options) (*Tree, error) {
 	if err := checkTypes(layers); err != nil {
 		return nil, err

@@ -15,6 +15,7 @@ type quota struct {
 	entries, bytes, metadata atomic.Int64
 	headers, spooled, xattrs atomic.Int64
 	inflated                 atomic.Int64
+	unnamed, undecided       atomic.Int64
 	// wide is held by the layer that takes much memory to inflate.
 	wide sync.Mutex
 }
@@ -34,7 +35,10 @@ func metadataOf(entries int64) int64 {
 }
 
 func (q *quota) report() Report {
-	return Report{Headers: q.headers.Load(), Inflated: q.inflated.Load(), Spooled: q.spooled.Load(), Xattrs: q.xattrs.Load()}
+	return Report{
+		Headers: q.headers.Load(), Inflated: q.inflated.Load(), Spooled: q.spooled.Load(), Xattrs: q.xattrs.Load(),
+		Unnamed: q.unnamed.Load(), Undecided: q.undecided.Load(),
+	}
 }
 
 // addEntry charges one node of the index and the bytes of its name.

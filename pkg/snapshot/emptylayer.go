@@ -14,9 +14,9 @@ import (
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/rootfs"
 )
 
-// checkEmpty looks why a layer, or the whole root, is empty where a daemon unpacked
-// the image: containerd makes an empty layer of whatever begins with zeros, as
-// filesystems do. Layers whose blobs are gone are not looked at.
+// checkEmpty looks at the blobs of layers that may have nothing in them, where a
+// daemon unpacked the image: containerd makes an empty layer of whatever begins with
+// zeros, as filesystems do. Layers whose blobs are gone are not looked at.
 func (v *View) checkEmpty(ctx context.Context, sess *session) error {
 	if v.store.embedded() {
 		return nil // its differ has looked
@@ -29,22 +29,15 @@ func (v *View) checkEmpty(ctx context.Context, sess *session) error {
 	return nil
 }
 
-// emptyLayers gives the numbers of the layers that have nothing in them: all of
-// them where they are not seen one by one and the root is empty.
+// emptyLayers gives the numbers of the layers that have nothing in them, and of all
+// layers where they are not seen one by one.
 func (v *View) emptyLayers() (suspects []int) {
-	names := v.Lower
-	if len(names) != len(v.Image.Layers) {
-		names = nil
-	}
+	apart := len(v.Lower) == len(v.Image.Layers)
 	for n := range v.Image.Layers {
-		name := "."
-		if names != nil {
-			name = names[len(names)-1-n]
-		}
-		// A directory that cannot be read is the error of whoever reads the tree.
-		empty, _ := rootfs.IsEmpty(v.Root, name)
-		if !empty && names == nil {
-			return nil
+		empty := !apart
+		if apart {
+			// A directory that cannot be read is the error of whoever reads the tree.
+			empty, _ = rootfs.IsEmpty(v.Root, v.Lower[len(v.Lower)-1-n])
 		}
 		if empty {
 			suspects = append(suspects, n)
