@@ -81,7 +81,7 @@ func (i *Inode) flat() (blocks, tail extent, err error) {
 
 // within fails where an extent goes beyond the image.
 func (m *Image) within(e extent) error {
-	if e.at > m.size || e.length > m.size-e.at {
+	if e.at < 0 || e.at > m.size || e.length > m.size-e.at {
 		return fmt.Errorf("%d bytes at %d lie beyond the image's %d: %w", e.length, e.at, m.size, io.ErrUnexpectedEOF)
 	}
 	return nil

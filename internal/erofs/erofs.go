@@ -154,8 +154,8 @@ func (m *Image) compressed() error {
 
 // read fills b from a position of the image.
 func (m *Image) read(b []byte, at int64) error {
-	if at < 0 || at > m.size-int64(len(b)) {
-		return fmt.Errorf("%d bytes at %d lie beyond the image's %d: %w", len(b), at, m.size, io.ErrUnexpectedEOF)
+	if err := m.within(extent{at: at, length: int64(len(b))}); err != nil {
+		return err
 	}
 	n, err := m.from.ReadAt(b, at)
 	if n == len(b) {

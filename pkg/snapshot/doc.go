@@ -10,7 +10,8 @@
 // namespace and ends with the descriptor, so that a killed process leaves
 // none behind.
 //
-// The package reads no layer but to unpack it, which the embedded store has to
-// do itself, and of an archive's tar only where its blobs lie. It writes to the
+// The package reads no layer except to unpack it, which the embedded store has to
+// do itself, and the start of one of which a daemon made nothing; of an archive's
+// tar it reads only where its blobs lie. It writes to the
 // snapshots that it unpacks, and to no other.
 package snapshot
