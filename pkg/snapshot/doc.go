@@ -12,6 +12,6 @@
 //
 // The package reads no layer except to unpack it, which the embedded store has to
 // do itself, and the start of one of which a daemon made nothing; of an archive's
-// tar it reads only where its blobs lie. It writes to the
-// snapshots that it unpacks, and to no other.
+// tar it reads only where its blobs lie. It writes to the snapshots that it
+// unpacks, and to no other.
 package snapshot
