@@ -14,20 +14,22 @@ import (
 )
 
 // referenced gives the manifests of an index that src names, and what the images there
-// may be asked for by. What is beside images
-// and is none (signatures, SBOMs, referrers of an image) counts only where it is
-// asked for by name.
+// may be asked for by. What is beside images and is none (signatures, SBOMs, referrers
+// of an image) counts only where it is asked for by name.
 func referenced(ctx context.Context, c collection, index ispec.Index, src Source) (targets []ispec.Descriptor, names []string, err error) {
 	targets, names = archive.Referenced(index, src.Ref)
 	if len(targets) > 0 {
 		return targets, names, nil
 	}
-	only, err := imagesOf(ctx, c, index)
+	own, attached, err := imagesOf(ctx, c, index)
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(only.Manifests) > 0 {
-		targets, names = archive.Referenced(only, src.Ref)
+	if index.Manifests = own; own == nil {
+		index.Manifests = attached
+	}
+	if len(index.Manifests) > 0 {
+		targets, names = archive.Referenced(index, src.Ref)
 	}
 	if len(targets) == 0 {
 		return nil, nil, &ReferenceError{Path: src.Name, Ref: src.Ref, Have: names}
@@ -35,26 +37,42 @@ func referenced(ctx context.Context, c collection, index ispec.Index, src Source
 	return targets, names, nil
 }
 
-// imagesOf leaves in an index the images that stand for themselves; where there are
-// none, those that are attached to others.
-func imagesOf(ctx context.Context, c collection, index ispec.Index) (ispec.Index, error) {
+// beyond gives the names of the images that the other list of an archive has and index
+// has not, where the other one is of more images. A list that nobody asked for may be
+// damaged.
+func beyond(ctx context.Context, tar *archive.Tar, index ispec.Index) ([]string, error) {
+	other := tar.Other()
+	if other == nil {
+		return nil, nil
+	}
+	more, err := other.Names()
+	if err == nil {
+		more.Manifests, _, err = imagesOf(ctx, other, more)
+	}
+	if err != nil {
+		return nil, context.Cause(ctx)
+	}
+	only := index
+	own, attached, err := imagesOf(ctx, tar, index)
+	only.Manifests = append(own, attached...)
+	return archive.Beyond(index, only, more), err
+}
+
+// imagesOf gives those entries of an index that are images which stand for themselves,
+// and those that are images attached to others.
+func imagesOf(ctx context.Context, c collection, index ispec.Index) (own, attached []ispec.Descriptor, err error) {
 	blobs := &searched{c, maxSearched}
-	var own, attached []ispec.Descriptor
 	for _, desc := range index.Manifests {
 		switch standing, err := standingOf(ctx, blobs, desc); {
 		case err != nil:
-			return index, err
+			return nil, nil, err
 		case standing == byItself:
 			own = append(own, desc)
 		case standing == attachedTo:
 			attached = append(attached, desc)
 		}
 	}
-	if own == nil {
-		own = attached
-	}
-	index.Manifests = own
-	return index, nil
+	return own, attached, nil
 }
 
 // standing is how an entry of an archive's index stands to the others.
@@ -74,6 +92,9 @@ func standingOf(ctx context.Context, blobs content.Provider, desc ispec.Descript
 		image, err := load(ctx, blobs, "", desc)
 		var artifact *ArtifactError
 		switch {
+		case err == nil && document.NamedAttachment(desc) && image.Config.OS == "":
+			// A signature in docker's manifest.json, which has no media types.
+			return noImage, nil
 		case err == nil && image.attached:
 			return attachedTo, nil
 		case err == nil:
