@@ -3,10 +3,12 @@ package snapshot
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/errdefs"
+	"github.com/opencontainers/go-digest"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/archive"
@@ -59,11 +61,13 @@ func beyond(ctx context.Context, tar *archive.Tar, index ispec.Index) ([]string,
 }
 
 // imagesOf gives those entries of an index that are images which stand for themselves,
-// and those that are images attached to others.
+// and those that are images attached to others. What oras writes lists the manifests of
+// an index beside it, without a name: they are parts of that one image.
 func imagesOf(ctx context.Context, c collection, index ispec.Index) (own, attached []ispec.Descriptor, err error) {
 	blobs := &searched{c, maxSearched}
+	parts := make(map[digest.Digest]bool)
 	for _, desc := range index.Manifests {
-		switch standing, err := standingOf(ctx, blobs, desc); {
+		switch standing, err := standingOf(ctx, blobs, desc, parts); {
 		case err != nil:
 			return nil, nil, err
 		case standing == byItself:
@@ -72,6 +76,7 @@ func imagesOf(ctx context.Context, c collection, index ispec.Index) (own, attach
 			attached = append(attached, desc)
 		}
 	}
+	own = slices.DeleteFunc(own, func(d ispec.Descriptor) bool { return parts[d.Digest] && !archive.Named(d) })
 	return own, attached, nil
 }
 
@@ -85,8 +90,8 @@ const (
 )
 
 // standingOf takes for an image what cannot be read: that is an error for who asks
-// for it, and must not go unnoticed.
-func standingOf(ctx context.Context, blobs content.Provider, desc ispec.Descriptor) (standing, error) {
+// for it, and must not go unnoticed. It adds to parts what desc lists.
+func standingOf(ctx context.Context, blobs content.Provider, desc ispec.Descriptor, parts map[digest.Digest]bool) (standing, error) {
 	if images.IsManifestType(desc.MediaType) {
 		// What it says of itself counts, and not what platform it is said to be for.
 		image, err := load(ctx, blobs, "", desc)
@@ -107,8 +112,16 @@ func standingOf(ctx context.Context, blobs content.Provider, desc ispec.Descript
 		return byItself, nil
 	}
 	search, err := manifests(ctx, blobs, desc)
-	if err != nil || len(search.found) > 0 {
-		return byItself, err
+	if err != nil {
+		return noImage, err
+	}
+	for _, m := range search.found {
+		for _, part := range append(slices.Clip(m.path[1:]), m.desc) {
+			parts[part.Digest] = true
+		}
+	}
+	if len(search.found) > 0 {
+		return byItself, nil
 	}
 	for _, err := range search.odd {
 		if !errdefs.IsNotFound(err) || !isAttachment(desc) {

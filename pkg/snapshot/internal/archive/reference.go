@@ -69,6 +69,9 @@ func namesOf(manifests []ispec.Descriptor, shared map[string]bool) (all []string
 	return all
 }
 
+// Named says whether a manifest has a name of its own.
+func Named(m ispec.Descriptor) bool { return len(annotated(m)) > 0 }
+
 // annotated gives the whole name, which containerd and docker write, and the
 // reference, which may be the tag alone (image-spec, annotations.md).
 func annotated(m ispec.Descriptor) []string {
