@@ -27,7 +27,7 @@ func referenced(ctx context.Context, c collection, index ispec.Index, src Source
 	if err != nil {
 		return nil, nil, err
 	}
-	if index.Manifests = own; own == nil {
+	if index.Manifests = own; len(own) == 0 {
 		index.Manifests = attached
 	}
 	if len(index.Manifests) > 0 {
@@ -61,8 +61,8 @@ func beyond(ctx context.Context, tar *archive.Tar, index ispec.Index) ([]string,
 }
 
 // imagesOf gives those entries of an index that are images which stand for themselves,
-// and those that are images attached to others. What oras writes lists the manifests of
-// an index beside it, without a name: they are parts of that one image.
+// and those that are images attached to others. A manifest without a name is a part of
+// the image whose index lists it: oras puts both into index.json.
 func imagesOf(ctx context.Context, c collection, index ispec.Index) (own, attached []ispec.Descriptor, err error) {
 	blobs := &searched{c, maxSearched}
 	parts := make(map[digest.Digest]bool)
@@ -97,8 +97,8 @@ func standingOf(ctx context.Context, blobs content.Provider, desc ispec.Descript
 		image, err := load(ctx, blobs, "", desc)
 		var artifact *ArtifactError
 		switch {
-		case err == nil && document.NamedAttachment(desc) && image.Config.OS == "":
-			// A signature in docker's manifest.json, which has no media types.
+		case err == nil && desc.MediaType == images.MediaTypeDockerSchema2Manifest && document.NamedAttachment(desc) && image.Config.OS == "":
+			// A signature in docker's manifest.json, which gives no layer a media type.
 			return noImage, nil
 		case err == nil && image.attached:
 			return attachedTo, nil

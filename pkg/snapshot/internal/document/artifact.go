@@ -83,8 +83,8 @@ func whatIs(mediaType string) string {
 }
 
 // Entry says of an index's entry, by its descriptor alone, what it is where it is no
-// image, else nil. One for a platform may be an image though it is said to be another
-// form of one, and what an index is its own entries say.
+// image, else nil. An entry for a platform may be an image though its type is not
+// known, and an index may hold one.
 func Entry(desc ispec.Descriptor) *ArtifactError {
 	e := &ArtifactError{Document: "manifest " + desc.Digest.String(), What: "an artifact", MediaType: desc.ArtifactType}
 	switch {
