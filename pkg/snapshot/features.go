@@ -30,7 +30,7 @@ func layerFeatures() (all []string) {
 }
 
 // FeatureError says that an image needs features of the operating system to be
-// unpacked, which the snapshotter does not have.
+// unpacked, which the snapshotter does not have, or not for the image's platform.
 type FeatureError struct {
 	Image, Platform, Snapshotter string
 	// Others are snapshotters of the store that have them.

@@ -56,7 +56,7 @@ func beyond(ctx context.Context, tar *archive.Tar, index ispec.Index) ([]string,
 	}
 	only := index
 	own, attached, err := imagesOf(ctx, tar, index)
-	only.Manifests = append(own, attached...)
+	only.Manifests = slices.Concat(own, attached)
 	return archive.Beyond(index, only, more), err
 }
 
