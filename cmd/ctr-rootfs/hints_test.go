@@ -78,6 +78,8 @@ func TestExplainSaysWhatToDo(t *testing.T) {
 		{&snapshot.AbsentError{Kind: snapshot.ContainerID, Docker: "moby", Namespaces: []string{"default"}}, "--namespace default"},
 		{&snapshot.SourceError{Err: snapshot.ErrNotTaskRoot}, "hostPID"},
 		{&snapshot.SourceError{Err: snapshot.ErrNothingThere}, "while it runs"},
+		{&snapshot.SourceError{Err: snapshot.ErrLinkedRoot}, "while it runs"},
+		{&snapshot.SourceError{Err: snapshot.ErrHostRoot}, ""},
 		{snapshot.ErrNoRoot, "while it runs"},
 		{&snapshot.ContentError{Err: fs.ErrNotExist}, "--pull always"},
 		{&snapshot.ContentError{Others: []string{"native"}, Err: fs.ErrNotExist}, "--snapshotter native"},
