@@ -55,7 +55,11 @@ func chosen(ctx context.Context, c collection, src Source, want wanted, way laye
 	}
 	// One of several would be taken for all.
 	if tar, isTar := c.(*archive.Tar); isTar && src.Ref == "" {
-		if elsewhere := tar.Beyond(index); len(elsewhere) > 0 {
+		elsewhere, err := beyond(ctx, tar, index)
+		if err != nil {
+			return nil, err
+		}
+		if len(elsewhere) > 0 {
 			return nil, &ReferenceError{Path: src.Name, Have: names, Elsewhere: elsewhere}
 		}
 	}
@@ -77,6 +81,27 @@ func chosen(ctx context.Context, c collection, src Source, want wanted, way laye
 		}
 	}
 	return image, nil
+}
+
+// beyond gives the names of the images that an archive's other list has beyond those
+// of index. That list may be damaged, as nobody asked for it.
+func beyond(ctx context.Context, tar *archive.Tar, index ispec.Index) ([]string, error) {
+	other := tar.Other()
+	if other == nil {
+		return nil, nil
+	}
+	more, err := other.Names()
+	if err == nil {
+		more, err = imagesOf(ctx, other, more)
+	}
+	if err != nil {
+		return nil, context.Cause(ctx)
+	}
+	own, err := imagesOf(ctx, tar, index)
+	if err != nil {
+		return nil, err
+	}
+	return archive.Beyond(own, more), nil
 }
 
 // chosenOrOther is chosen. Where the list that src means does not give the image, and

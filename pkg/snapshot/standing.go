@@ -80,7 +80,7 @@ func standingOf(ctx context.Context, blobs content.Provider, desc ispec.Descript
 			return byItself, nil
 		case ended(ctx, err):
 			return noImage, err
-		case errors.As(err, &artifact), errdefs.IsNotFound(err) && isAttachment(desc):
+		case errors.As(err, &artifact), isAttachment(desc): // docker's list has signatures as images
 			return noImage, nil
 		}
 		return byItself, nil
