@@ -86,8 +86,8 @@ func (v *View) openRunning(ctx context.Context, sess *session, root containerRoo
 		return opened, err
 	}
 	// The process may have ended before its root was looked at.
-	now, statusErr := taskStatus(ctx, sess, v.Container.ID)
-	if statusErr == nil && !hasRoot(now) {
+	stopped, statusErr := stopsSoon(ctx, sess, v.Container.ID)
+	if stopped {
 		return false, nil
 	}
 	return false, errors.Join(err, statusErr)

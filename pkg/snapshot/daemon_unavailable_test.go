@@ -39,12 +39,18 @@ func proxying(_ any, stream grpc.ServerStream) error {
 // startProxying serves that, and opens it as a store.
 func startProxying(t *testing.T) (*Store, *grpc.Server) {
 	t.Helper()
+	return startServing(t, proxying)
+}
+
+// startServing serves a daemon's answers, and opens it as a store.
+func startServing(t *testing.T, answer grpc.StreamHandler) (*Store, *grpc.Server) {
+	t.Helper()
 	address := filepath.Join(t.TempDir(), "s")
 	listener, err := net.Listen("unix", address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := grpc.NewServer(grpc.UnknownServiceHandler(proxying))
+	server := grpc.NewServer(grpc.UnknownServiceHandler(answer))
 	served := make(chan error)
 	go func() { served <- server.Serve(listener) }()
 	t.Cleanup(func() {
