@@ -37,6 +37,7 @@ func hintTable() []func(error) (string, bool) {
 	return []func(error) (string, bool){
 		always[*snapshot.UndoError]("remove it with ctr-rootfs gc when the store answers again"),
 		hintOf(fetchHint),
+		hintOf(otherListHint), // whatever its cause is: the other list has none
 		hintOf(sourceHint),
 		always[*snapshot.PropagationError]("in a pod, mount the directory with mountPropagation: HostToContainer"),
 		always[*snapshot.MountDeniedError]("it needs CAP_SYS_ADMIN (and in a pod AppArmor Unconfined), or containerd 2.2 or newer, or --via layers"),
@@ -58,7 +59,6 @@ func hintTable() []func(error) (string, bool) {
 		hintOf(filesystemHint),
 		hintOf(contentHint),
 		hintOf(unpackHint),
-		hintOf(otherListHint),
 		always[*snapshot.ReferenceError]("name one of them behind the path, as PATH:NAME"),
 		always[*snapshot.SnapshotterError]("choose one of them with --snapshotter"),
 		hintOf(storeHint),

@@ -108,6 +108,7 @@ func TestExplainSaysWhatToDo(t *testing.T) {
 		{&snapshot.ArchiveError{Path: "-", Err: &snapshot.ForeignError{What: "lz4", Command: "lz4 -dc FILE"}}, "unpack it first: lz4 -dc FILE"},
 		{&snapshot.ArchiveError{Path: "a", Err: &snapshot.CutError{Err: io.ErrUnexpectedEOF}}, "--local"},
 		{&snapshot.ArchiveError{Path: "a", Err: snapshot.ErrOldDocker}, "docker 1.10 to 28"},
+		{&snapshot.OtherListError{Other: snapshot.Source{Kind: snapshot.OCIArchive, Name: "a.tar"}, List: "index.json", Err: &snapshot.PlatformError{Have: []string{"linux/amd64"}}}, "its index.json is read as oci-archive:a.tar"},
 		{&snapshot.OtherListError{Other: snapshot.Source{Kind: snapshot.OCIArchive, Name: "-", Ref: "b:1"}, List: "index.json", Err: io.EOF}, "its index.json is read as oci-archive:-:b:1"},
 		{&snapshot.SnapshotterError{Name: "x"}, "--snapshotter"},
 		{&snapshot.StoreError{Dir: "/a", Err: snapshot.ErrNotPrivate}, "chmod 700 /a"},
