@@ -43,7 +43,7 @@ func TestSees(t *testing.T) {
 // TestLikeliest prefers the mount that the task's process has as its root to a later
 // one, which another user may have made.
 func TestLikeliest(t *testing.T) {
-	real, other := &mountinfo.Info{Mountpoint: "/"}, &mountinfo.Info{Mountpoint: t.TempDir()}
+	own, other := &mountinfo.Info{Mountpoint: "/"}, &mountinfo.Info{Mountpoint: t.TempDir()}
 	self := uint32(os.Getpid())
 	for name, test := range map[string]struct {
 		pid   uint32
@@ -51,10 +51,10 @@ func TestLikeliest(t *testing.T) {
 		want  *mountinfo.Info
 	}{
 		"one":                      {self, []*mountinfo.Info{other}, other},
-		"the process's first":      {self, []*mountinfo.Info{real, other}, real},
-		"the process's last":       {self, []*mountinfo.Info{other, real}, real},
-		"of a process unseen":      {1<<31 - 1, []*mountinfo.Info{real, other}, other},
-		"of no process, last wins": {0, []*mountinfo.Info{other, real}, real},
+		"the process's first":      {self, []*mountinfo.Info{own, other}, own},
+		"the process's last":       {self, []*mountinfo.Info{other, own}, own},
+		"of a process unseen":      {1<<31 - 1, []*mountinfo.Info{own, other}, other},
+		"of no process, last wins": {0, []*mountinfo.Info{other, own}, own},
 	} {
 		if got := (Task{PID: test.pid}).likeliest(test.found); got != test.want.Mountpoint {
 			t.Errorf("%s: %q, want %q", name, got, test.want.Mountpoint)
