@@ -97,15 +97,14 @@ func standingOf(ctx context.Context, blobs content.Provider, desc ispec.Descript
 		image, err := load(ctx, blobs, "", desc)
 		var artifact *ArtifactError
 		switch {
-		case err == nil && desc.MediaType == images.MediaTypeDockerSchema2Manifest && document.NamedAttachment(desc) && image.Config.OS == "":
-			// A signature in docker's manifest.json, which gives no layer a media type.
+		case ended(ctx, err):
+			return noImage, err
+		case inDockersList(desc) && document.NamedAttachment(desc) && (err != nil || image.Config.OS == ""):
 			return noImage, nil
 		case err == nil && image.attached:
 			return attachedTo, nil
 		case err == nil:
 			return byItself, nil
-		case ended(ctx, err):
-			return noImage, err
 		case errors.As(err, &artifact), errdefs.IsNotFound(err) && isAttachment(desc):
 			return noImage, nil
 		}
@@ -129,6 +128,12 @@ func standingOf(ctx context.Context, blobs content.Provider, desc ispec.Descript
 		}
 	}
 	return noImage, nil
+}
+
+// inDockersList says whether an entry comes from docker's manifest.json, which gives no
+// layer a media type: the name alone tells a signature there.
+func inDockersList(desc ispec.Descriptor) bool {
+	return desc.MediaType == images.MediaTypeDockerSchema2Manifest
 }
 
 // isAttachment says by its descriptor alone whether an entry is attached to an image.

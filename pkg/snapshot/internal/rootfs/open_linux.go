@@ -80,8 +80,10 @@ func OpenIn(root *os.File, name string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
+const openDirFlags = unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC
+
 func openDir(path string) (*os.File, error) {
-	fd, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(path, openDirFlags, 0)
 	if err != nil {
 		return nil, &SourceError{Path: path, Err: err}
 	}
