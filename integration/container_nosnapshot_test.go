@@ -1,6 +1,7 @@
 package integration_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -78,13 +79,17 @@ func containerOfADirectory(t *testing.T, d *daemon.Daemon) {
 		}
 		checkError(t, o.stderr, append(says, `opening the root of container "`+id+`"`, `opening "`+dir+`"`)...)
 	}
-	replace := func(what string, says ...string) {
+	replace := func(what, linked string, says ...string) {
 		t.Helper()
 		if err := os.Rename(dir, aside); err != nil {
 			t.Fatal(err)
 		}
 		refuse(what+", gone", dir, "no such file or directory")
-		if err := os.Mkdir(dir, 0o755); err != nil {
+		if err := os.Symlink("/etc", dir); err != nil {
+			t.Fatal(err)
+		}
+		refuse(what+", a symlink", dir, linked)
+		if err := errors.Join(os.Remove(dir), os.Mkdir(dir, 0o755)); err != nil {
 			t.Fatal(err)
 		}
 		refuse(what, dir, says...)
@@ -95,11 +100,11 @@ func containerOfADirectory(t *testing.T, d *daemon.Daemon) {
 			t.Fatal(err)
 		}
 	}
-	replace("running", "it is not what the container's process has as its root", "hostPID: true")
+	replace("running", "it is not what", "it is not what the container's process has as its root", "hostPID: true")
 	stopContainer(t, d, id)
 	checkContainerRoot(t, d, dir, stopped, "container:"+id)
 	checkContainerRoot(t, d, dir, stopped, "--pause", "container:"+id)
-	replace("stopped", "it is empty", "while it runs")
+	replace("stopped", "a symlink is in its path", "it is empty", "while it runs")
 
 	bundle := filepath.Join(t.TempDir(), "bundle")
 	ctrRootfs(t, "bundle", "--address", d.Address, "--spec", "container", "--format", "dir", "-o", bundle, "container:"+id)

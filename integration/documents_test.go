@@ -3,7 +3,9 @@ package integration_test
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -134,53 +136,130 @@ func TestDocumentsAreWhatTheirDescriptorsSay(t *testing.T) {
 	}
 }
 
-// TestOneImageBesideWhatSignsIt exports the one image of a layout that also holds its
-// signature, its SBOM and the index of its referrers; each of those is named by what
-// it is where it is asked for.
-func TestOneImageBesideWhatSignsIt(t *testing.T) {
-	content, err := imagetest.Build("", marked("amd64", "file"))
+// signed is the one image of a content, and what refers to it there.
+type signed struct {
+	*imagetest.Content
+	image, signature, sbom, referrers ispec.Descriptor
+}
+
+// signedImage is an image beside its signature, its SBOM and the index of its
+// referrers, which bear the tags that cosign and others give them.
+func signedImage(t *testing.T) signed {
+	t.Helper()
+	content, err := imagetest.Build("docker.io/library/app:1", marked("amd64", "file"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	content.Index.Manifests[0].Platform = nil
-	image := content.Index.Manifests[0]
+	s := signed{Content: content, image: content.Index.Manifests[0]}
 	simple := addBlob(content, "application/vnd.dev.cosign.simplesigning.v1+json", []byte(`{"critical":{}}`))
-	signature := addDocument(t, content, ispec.MediaTypeImageManifest, ispec.Manifest{
+	s.signature = addDocument(t, content, ispec.MediaTypeImageManifest, ispec.Manifest{
 		Versioned: content.Index.Versioned, Layers: []ispec.Descriptor{simple},
 		Config: addDocument(t, content, ispec.MediaTypeImageConfig, ispec.Image{RootFS: ispec.RootFS{Type: "layers", DiffIDs: []digest.Digest{simple.Digest}}}),
 	})
-	signature.Annotations = map[string]string{ispec.AnnotationRefName: strings.Replace(image.Digest.String(), ":", "-", 1) + ".sig"}
+	s.signature.Annotations = map[string]string{ispec.AnnotationRefName: strings.Replace(s.image.Digest.String(), ":", "-", 1) + ".sig"}
 	const spdx = "application/spdx+json"
-	sbom := addDocument(t, content, ispec.MediaTypeImageManifest, ispec.Manifest{
-		Versioned: content.Index.Versioned, ArtifactType: spdx, Subject: &image,
+	s.sbom = addDocument(t, content, ispec.MediaTypeImageManifest, ispec.Manifest{
+		Versioned: content.Index.Versioned, ArtifactType: spdx, Subject: &s.image,
 		Config: addBlob(content, ispec.MediaTypeEmptyJSON, []byte(`{}`)), Layers: []ispec.Descriptor{addBlob(content, spdx, []byte(`{"spdx":1}`))},
 	})
-	sbom.ArtifactType = spdx
+	s.sbom.ArtifactType = spdx
 	index := content.Index
-	index.Manifests = []ispec.Descriptor{sbom}
-	referrers := addDocument(t, content, ispec.MediaTypeImageIndex, index)
-	referrers.Annotations = map[string]string{ispec.AnnotationRefName: strings.Replace(image.Digest.String(), ":", "-", 1)}
-	content.Index.Manifests = []ispec.Descriptor{signature, sbom, image, referrers}
+	index.Manifests = []ispec.Descriptor{s.sbom}
+	s.referrers = addDocument(t, content, ispec.MediaTypeImageIndex, index)
+	s.referrers.Annotations = map[string]string{ispec.AnnotationRefName: strings.Replace(s.image.Digest.String(), ":", "-", 1)}
+	content.Index.Manifests = []ispec.Descriptor{s.signature, s.sbom, s.image, s.referrers}
+	return s
+}
 
+// TestOneImageBesideWhatSignsIt exports the one image of a layout that also holds its
+// signature, its SBOM and the index of its referrers; each of those is named by what
+// it is where it is asked for.
+func TestOneImageBesideWhatSignsIt(t *testing.T) {
+	s := signedImage(t)
 	dir := t.TempDir()
-	if err := content.WriteLayout(dir); err != nil {
+	if err := s.WriteLayout(dir); err != nil {
 		t.Fatal(err)
 	}
 	export := func(ref string) outcome {
 		return invocation{args: []string{"export", "--profile", "none", "--platform", "linux/amd64", "oci:" + dir + ref}}.run(t)
 	}
-	for _, ref := range []string{"", ":" + image.Digest.String()} {
+	for _, ref := range []string{"", ":" + s.image.Digest.String()} {
 		o := export(ref)
 		if o.status != 0 {
 			t.Fatalf("%q: exit status %d\n%s", ref, o.status, o.stderr)
 		}
 		onlyFile(t, o.stdout, "file")
 	}
-	for desc, said := range map[*ispec.Descriptor]string{&signature: "a signature", &sbom: "an SBOM", &referrers: "an SBOM"} {
+	for desc, said := range map[*ispec.Descriptor]string{&s.signature: "a signature", &s.sbom: "an SBOM", &s.referrers: "an SBOM"} {
 		o := export(":" + desc.Digest.String())
 		if o.status != statusNotFound {
 			t.Errorf("%s: exit status %d", said, o.status)
 		}
 		checkError(t, o.stderr, "it is "+said+", not an image", desc.Digest.String())
+	}
+}
+
+// saved is the entry of an image in docker's manifest.json.
+func saved(t *testing.T, c *imagetest.Content, desc ispec.Descriptor, tag string) savedImage {
+	t.Helper()
+	var m ispec.Manifest
+	if err := json.Unmarshal(c.Blobs[desc.Digest], &m); err != nil {
+		t.Fatal(err)
+	}
+	s := savedImage{Config: "blobs/sha256/" + m.Config.Digest.Encoded(), RepoTags: []string{tag}}
+	for _, l := range m.Layers {
+		s.Layers = append(s.Layers, "blobs/sha256/"+l.Digest.Encoded())
+	}
+	return s
+}
+
+// TestListsBesideWhatSignsAnImage compares both lists of an archive by the images that
+// they have: what signs one of them counts for none.
+func TestListsBesideWhatSignsAnImage(t *testing.T) {
+	s := signedImage(t)
+	second, _ := manifestOf(t, "docker.io/library/second:1", marked("amd64", "second"))
+	maps.Copy(s.Blobs, second.Blobs)
+	other := second.Index.Manifests[0]
+	app, two := saved(t, s.Content, s.image, "app:1"), saved(t, s.Content, other, "second:1")
+	signature := saved(t, s.Content, s.signature, "app:"+s.signature.Annotations[ispec.AnnotationRefName])
+	odd := saved(t, s.Content, s.signature, "app:signed") // a tag that does not tell
+	all := s.Index.Manifests
+	odder := slices.Clone(all)
+	odder[0].Annotations = map[string]string{ispec.AnnotationRefName: "docker.io/library/app:signed"}
+	for _, c := range []struct {
+		name  string
+		index []ispec.Descriptor
+		saved []savedImage
+		// said is which image more the list has that is not read by this prefix; it is
+		// empty where the image is exported.
+		prefix, said string
+	}{
+		{"as docker saves them", all, []savedImage{app}, "docker-archive:", ""},
+		{"as docker saves them", all, []savedImage{app}, "oci-archive:", ""},
+		{"as ctr exports them", all, []savedImage{signature, app}, "docker-archive:", ""},
+		{"as ctr exports them", all, []savedImage{signature, app}, "oci-archive:", ""},
+		{"a signature of another name", odder, []savedImage{app, odd}, "oci-archive:", ""},
+		{"one image more saved", all, []savedImage{app, two}, "oci-archive:", "docker.io/library/second:1"},
+		{"one image more listed", append(slices.Clip(all), other), []savedImage{app, signature}, "docker-archive:", "docker.io/library/second:1"},
+	} {
+		var entries imagetest.Layer
+		for d, data := range s.Blobs {
+			entries = append(entries, fileEntry("blobs/sha256/"+d.Encoded(), data))
+		}
+		index := s.Index
+		index.Manifests = c.index
+		entries = append(entries, jsonEntry(t, "index.json", index), jsonEntry(t, "manifest.json", c.saved),
+			jsonEntry(t, "oci-layout", ispec.ImageLayout{Version: ispec.ImageLayoutVersion}))
+		o := invocation{args: []string{"export", "--profile", "none", "--platform", "linux/amd64", c.prefix + writeFile(t, "saved.tar", entries.Tar())}}.run(t)
+		if c.said == "" && o.status == 0 {
+			onlyFile(t, o.stdout, "file")
+			continue
+		}
+		if o.status != statusNotFound || c.said == "" {
+			t.Errorf("%s, %s: exit status %d\n%s", c.name, c.prefix, o.status, o.stderr)
+			continue
+		}
+		checkError(t, o.stderr, "its other list of images has more: "+c.said)
 	}
 }

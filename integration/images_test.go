@@ -136,7 +136,7 @@ func imagesGivenBack(t *testing.T, d *daemon.Daemon) {
 		"pulled always":        {[]string{"--pull", "always", "MyApp:1"}, 2, []string{`pulling "MyApp:1"`, "must be lowercase"}},
 		"a URL":                {[]string{"docker://alpine:3.20"}, statusNotFound, []string{"without docker://"}},
 		"docker's":             {[]string{"docker-daemon:alpine"}, statusNotFound, []string{"docker save alpine | "}},
-		"a URL, as a layout's": {[]string{"oci://example.com/app:1"}, statusNotFound, []string{"without oci://"}},
+		"a URL, as a layout's": {[]string{"oci://example.com/app:1"}, statusNotFound, []string{"without a prefix"}},
 	} {
 		o := invocation{args: append([]string{"ls", "--address", d.Address}, test.args...)}.run(t)
 		if o.status != test.status {

@@ -73,6 +73,10 @@ func TestFeatures(t *testing.T) {
 	}
 	badInput{args: of("erofs", export("--snapshotter", "overlayfs")...), status: statusFailed, wants: []string{"does not support " + erofs, "use --"}}.check(t, folder)
 	badInput{args: of("other", export("--snapshotter", "erofs", "--platform", other)...), status: statusFailed, wants: []string{"does not support " + other}}.check(t, folder)
+	far := needing("erofs")
+	far.Platform.Architecture, far.Layers = "s390x", []imagetest.Layer{{imagetest.File("far", 0o644, "")}}
+	d.Ctr(t, "images", "import", "--no-unpack", "--all-platforms", writeArchive(t, "example.com/far:1", far))
+	badInput{args: of("far", export("--snapshotter", "erofs", "--platform", "linux/s390x")...), status: statusFailed, wants: []string{"does not support linux(+erofs)/s390x", "use --via layers"}}.check(t, folder)
 	t.Run("container", func(t *testing.T) { containerOfFeature(t, d) })
 }
 

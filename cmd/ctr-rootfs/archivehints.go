@@ -25,8 +25,8 @@ func archiveHint(e *snapshot.ArchiveError) string {
 		return "write it again; ctr images export of containerd 2.4 may lose the end without --local"
 	case errors.Is(e, snapshot.ErrOldDocker):
 		return "docker 1.10 to 28 loads it, and saves it with a manifest.json"
-	case errors.Is(e, fs.ErrNotExist) && strings.HasPrefix(e.Path, "//"):
-		return fmt.Sprintf("a registry's image is named without %s", "oci://")
+	case errors.Is(e, fs.ErrNotExist) && strings.HasPrefix(e.Path, "//") && !strings.HasPrefix(e.Path, "///"):
+		return "a registry's image is named without a prefix"
 	case errors.Is(e, syscall.EISDIR):
 		return "a directory is read as oci:" + e.Path
 	case errors.Is(e, syscall.ENOTDIR):

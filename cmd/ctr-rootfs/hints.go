@@ -37,6 +37,7 @@ func hintTable() []func(error) (string, bool) {
 	return []func(error) (string, bool){
 		always[*snapshot.UndoError]("remove it with ctr-rootfs gc when the store answers again"),
 		hintOf(fetchHint),
+		hintOf(otherListHint), // whatever its cause is: the other list has none
 		hintOf(sourceHint),
 		always[*snapshot.PropagationError]("in a pod, mount the directory with mountPropagation: HostToContainer"),
 		always[*snapshot.MountDeniedError]("it needs CAP_SYS_ADMIN (and in a pod AppArmor Unconfined), or containerd 2.2 or newer, or --via layers"),
@@ -58,7 +59,6 @@ func hintTable() []func(error) (string, bool) {
 		hintOf(filesystemHint),
 		hintOf(contentHint),
 		hintOf(unpackHint),
-		hintOf(otherListHint),
 		always[*snapshot.ReferenceError]("name one of them behind the path, as PATH:NAME"),
 		always[*snapshot.SnapshotterError]("choose one of them with --snapshotter"),
 		hintOf(storeHint),
@@ -190,12 +190,12 @@ func sourceHint(e *snapshot.SourceError) string {
 	switch {
 	case errors.Is(e, snapshot.ErrNotTaskRoot):
 		return "in a pod, add hostPID: true and CAP_SYS_PTRACE; where what started the container has mounts of its own, use --host-root /proc/PID/root"
-	case errors.Is(e, snapshot.ErrNothingThere):
+	case errors.Is(e, snapshot.ErrNothingThere), errors.Is(e, snapshot.ErrLinkedRoot):
 		return "export the container while it runs"
 	case errors.Is(e, fs.ErrPermission):
 		return "it needs root, or CAP_DAC_READ_SEARCH"
 	case errors.Is(e, syscall.ENOSYS):
-		return "--host-root needs Linux 5.6"
+		return "it needs Linux 5.6, as every path below --host-root does"
 	case errors.Is(e, fs.ErrNotExist):
 		return "in a container, mount the host's directory at the same place, or its root elsewhere and name that with --host-root"
 	}

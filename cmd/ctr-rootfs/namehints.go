@@ -11,13 +11,13 @@ import (
 // nameHint knows how other programs name images, and where those are.
 func nameHint(e *snapshot.NameError) string {
 	prefix, name, _ := strings.Cut(e.Name, ":")
-	isURL := strings.HasPrefix(name, "//")
+	isURL := strings.HasPrefix(name, "//") && prefix != "file"
 	switch {
 	case isURL && prefix == "containerd":
 		return "a container is named as container:ID, one of Kubernetes with --namespace k8s.io"
 	case isURL:
 		return fmt.Sprintf("a registry's image is named without %s", prefix+"://")
-	case strings.HasPrefix(e.Name, "/"), strings.HasPrefix(e.Name, "."), e.Name == "-":
+	case strings.HasPrefix(e.Name, "/"), strings.HasPrefix(e.Name, "~/"), strings.HasPrefix(e.Name, "."), e.Name == "-":
 		prefix = "file"
 	}
 	switch prefix {

@@ -86,6 +86,8 @@ func shownErrors() []error {
 		&snapshot.ShiftedError{Key: "4f7e2b"},
 		rootOfWeb(&snapshot.SourceError{Path: "/srv/web", Err: snapshot.ErrNotTaskRoot}),
 		rootOfWeb(&snapshot.SourceError{Path: "/srv/web", Err: snapshot.ErrNothingThere}),
+		rootOfWeb(&snapshot.SourceError{Path: "/srv/web", Err: snapshot.ErrLinkedRoot}),
+		rootOfWeb(&snapshot.SourceError{Path: "/", Err: snapshot.ErrHostRoot}),
 		rootOfWeb(snapshot.ErrNoRoot),
 		&changedError{source: "container:web", files: 2},
 		&snapshot.SourceError{Path: "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/7/fs", Err: syscall.EACCES},

@@ -8,9 +8,12 @@ import (
 )
 
 // Why the root of a container without a snapshot cannot be read: what its record
-// names is not where its process has its root, or is an empty directory, or nothing.
+// names is not where its process has its root, or is the root of its host, or is behind
+// a symlink, or is an empty directory, or is nothing.
 var (
 	ErrNotTaskRoot  = rootfs.ErrNotTaskRoot
+	ErrHostRoot     = rootfs.ErrHostRoot
+	ErrLinkedRoot   = rootfs.ErrLinkedRoot
 	ErrNothingThere = rootfs.ErrNothingThere
 	ErrNoRoot       = errors.New("its record names no snapshot and no root directory")
 )

@@ -55,7 +55,11 @@ func chosen(ctx context.Context, c collection, src Source, want wanted, way laye
 	}
 	// One of several would be taken for all.
 	if tar, isTar := c.(*archive.Tar); isTar && src.Ref == "" {
-		if elsewhere := tar.Beyond(index); len(elsewhere) > 0 {
+		elsewhere, err := beyond(ctx, tar, index)
+		if err != nil {
+			return nil, err
+		}
+		if len(elsewhere) > 0 {
 			return nil, &ReferenceError{Path: src.Name, Have: names, Elsewhere: elsewhere}
 		}
 	}

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"archive/tar"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"os"
@@ -34,7 +35,8 @@ func TestReferenceError(t *testing.T) {
 
 // twoLists is an archive that lists its images twice: index.json has those whose
 // names are in oci, manifest.json those in docker, and none where that is nil. Of a
-// name that ends in "!" the list lacks the layer, as docker 25.0.0 wrote it.
+// name that ends in "!" the list lacks the layer, as docker 25.0.0 wrote it. A name
+// with a tag is that of a signature, which containerd lists in both.
 func twoLists(t *testing.T, oci, docker []string) string {
 	t.Helper()
 	const layer = "a layer"
@@ -58,15 +60,23 @@ func twoLists(t *testing.T, oci, docker []string) string {
 		name, odd := strings.CutSuffix(name, "!")
 		config := ispec.Image{Author: name, Platform: ispec.Platform{OS: "linux", Architecture: "amd64"}}
 		config.RootFS = ispec.RootFS{Type: "layers", DiffIDs: []digest.Digest{blob.Digest}}
+		name, tag, signature := strings.Cut(name, ":")
+		if signature {
+			config.RootFS = ispec.RootFS{}
+		}
+		name += ":" + cmp.Or(tag, "1")
 		manifest := ispec.Manifest{MediaType: ispec.MediaTypeImageManifest, Config: add(ispec.MediaTypeImageConfig, document(config))}
 		layers := []string(nil)
 		if !odd {
 			manifest.Layers, layers = []ispec.Descriptor{blob}, []string{path(blob)}
 		}
+		if signature {
+			manifest.Layers[0].MediaType = "application/vnd.dev.cosign.simplesigning.v1+json"
+		}
 		desc := add(ispec.MediaTypeImageManifest, document(manifest))
-		desc.Annotations = map[string]string{images.AnnotationImageName: "docker.io/library/" + name + ":1"}
+		desc.Annotations = map[string]string{images.AnnotationImageName: "docker.io/library/" + name, ispec.AnnotationRefName: tag}
 		index.Manifests = append(index.Manifests, desc)
-		saved = append(saved, map[string]any{"Config": path(manifest.Config), "RepoTags": []string{name + ":1"}, "Layers": layers})
+		saved = append(saved, map[string]any{"Config": path(manifest.Config), "RepoTags": []string{name}, "Layers": layers})
 	}
 	if oci != nil {
 		index.Manifests = index.Manifests[:len(oci)]
@@ -86,6 +96,8 @@ func twoLists(t *testing.T, oci, docker []string) string {
 // has what is asked for.
 func TestOtherList(t *testing.T) {
 	one, two, none := []string{"a"}, []string{"a", "b"}, []string{}
+	signature := "a:sha256-" + strings.Repeat("5", 64) + ".sig"
+	signed := []string{"a", signature}
 	for _, c := range []struct {
 		name        string
 		oci, docker []string
@@ -115,6 +127,13 @@ func TestOtherList(t *testing.T) {
 		{"one that neither has", one, two, OCIArchive, "c:1", "", `finding image "c:1"`},
 		{"more in the other prefix's list", one, two, DockerArchive, "", "", "it holds docker.io/library/a:1, docker.io/library/b:1"},
 		{"one of two is broken", one, []string{"a", "b!"}, DockerArchive, "a:1", "", ""},
+
+		{"index.json has a signature", signed, one, DockerArchive, "", "", ""},
+		{"both have a signature", signed, signed, DockerArchive, "", "", ""},
+		{"both have a signature", signed, signed, OCIArchive, "", "", ""},
+		{"manifest.json has a signature", one, signed, OCIArchive, "", "", ""},
+		{"a signature by name", signed, signed, DockerArchive, signature, "", "it lists 1 layers"},
+		{"a signature and another image", signed, two, OCIArchive, "", "docker-archive:a.tar", "its other list of images has more: docker.io/library/b:1"},
 
 		{"index.json alone", one, nil, DockerArchive, "", "oci-archive:a.tar", "it has no manifest.json"},
 		{"manifest.json alone", nil, one, OCIArchive, "", "docker-archive:a.tar", "it has no index.json"},

@@ -87,8 +87,9 @@ func TestOneImageBesideOthers(t *testing.T) {
 	const bundle = "application/vnd.dev.sigstore.bundle.v0.3+json"
 	const simple = "application/vnd.dev.cosign.simplesigning.v1+json"
 	s := newShelf()
-	image := with(s.image("image", "linux/amd64"), "", "1", "")
-	other := with(s.image("other", "linux/amd64"), "", "2", "")
+	image := with(s.image("/image", "linux/amd64"), "", "1", "")
+	other := with(s.image("/other", "linux/amd64"), "", "2", "")
+	part, arm := s.image("/image", "linux/amd64"), s.image("/arm", "linux/arm64")
 	signature := s.about(nil, "", ispec.MediaTypeImageConfig, simple)
 	sbom := s.about(&image, "application/spdx+json", ispec.MediaTypeEmptyJSON, "application/spdx+json")
 	notation := s.about(&image, "", "application/vnd.cncf.notary.signature", "application/jose+json")
@@ -104,26 +105,35 @@ func TestOneImageBesideOthers(t *testing.T) {
 		has       []ispec.Descriptor
 		ref, want string // want is the image's command, or what the error says
 	}{
-		{"cosign save", []ispec.Descriptor{image, signature}, "", "image"},
-		{"the signature first", []ispec.Descriptor{signature, sbom, image}, "", "image"},
-		{"one with a platform", []ispec.Descriptor{with(image, "linux/amd64", "1", ""), with(signature, "linux/amd64", "", "")}, "", "image"},
-		{"an SBOM", []ispec.Descriptor{image, with(sbom, "", "", "application/spdx+json")}, "", "image"},
-		{"an SBOM of an older spec", []ispec.Descriptor{image, sbom}, "", "image"},
-		{"notation", []ispec.Descriptor{image, notation}, "", "image"},
-		{"an attestation of BuildKit's", []ispec.Descriptor{with(image, "linux/amd64", "1", ""), with(signature, "unknown/unknown", "", "")}, "", "image"},
-		{"referrers", []ispec.Descriptor{image, with(s.index(with(sbom, "", "", "application/spdx+json"), notation), "", fallback, "")}, "", "image"},
-		{"referrers that are not there", []ispec.Descriptor{image, with(absent, "", fallback, ""), with(s.index(absent), "", fallback, "")}, "", "image"},
-		{"a signature by its tag, not there", []ispec.Descriptor{image, with(absent, "", fallback+".sig", "")}, "", "image"},
-		{"a bundle that is not there", []ispec.Descriptor{image, with(absent, "", "", bundle)}, "", "image"},
-		{"no referrers", []ispec.Descriptor{image, with(s.index(), "", fallback, "")}, "", "image"},
-		{"an index and its signature", []ispec.Descriptor{s.index(with(image, "linux/amd64", "", "")), signature}, "", "image"},
-		{"an index with an artifact for the platform", []ispec.Descriptor{s.index(with(signature, "linux/amd64", "", ""), with(image, "linux/amd64", "", ""))}, "", "image"},
-		{"another form of it", []ispec.Descriptor{form, image}, "", "image"},
-		{"blobs", []ispec.Descriptor{image, s.add(simple, []byte("blob"))}, "", "image"},
-		{"by name", []ispec.Descriptor{image, other, signature}, "2", "other"},
-		{"by a name of both", []ispec.Descriptor{image, with(signature, "", "1", "")}, "1", "image"},
+		{"cosign save", []ispec.Descriptor{image, signature}, "", "/image"},
+		{"the signature first", []ispec.Descriptor{signature, sbom, image}, "", "/image"},
+		{"one with a platform", []ispec.Descriptor{with(image, "linux/amd64", "1", ""), with(signature, "linux/amd64", "", "")}, "", "/image"},
+		{"an SBOM", []ispec.Descriptor{image, with(sbom, "", "", "application/spdx+json")}, "", "/image"},
+		{"an SBOM of an older spec", []ispec.Descriptor{image, sbom}, "", "/image"},
+		{"notation", []ispec.Descriptor{image, notation}, "", "/image"},
+		{"an attestation of BuildKit's", []ispec.Descriptor{with(image, "linux/amd64", "1", ""), with(signature, "unknown/unknown", "", "")}, "", "/image"},
+		{"referrers", []ispec.Descriptor{image, with(s.index(with(sbom, "", "", "application/spdx+json"), notation), "", fallback, "")}, "", "/image"},
+		{"referrers that are not there", []ispec.Descriptor{image, with(absent, "", fallback, ""), with(s.index(absent), "", fallback, "")}, "", "/image"},
+		{"a signature by its tag, not there", []ispec.Descriptor{image, with(absent, "", fallback+".sig", "")}, "", "/image"},
+		{"a bundle that is not there", []ispec.Descriptor{image, with(absent, "", "", bundle)}, "", "/image"},
+		{"no referrers", []ispec.Descriptor{image, with(s.index(), "", fallback, "")}, "", "/image"},
+		{"an index and its signature", []ispec.Descriptor{s.index(with(image, "linux/amd64", "", "")), signature}, "", "/image"},
+		{"an index with an artifact for the platform", []ispec.Descriptor{s.index(with(signature, "linux/amd64", "", ""), with(image, "linux/amd64", "", ""))}, "", "/image"},
+		{"a nested index of an unknown platform", []ispec.Descriptor{s.index(with(s.index(with(image, "linux/amd64", "", "")), "unknown/unknown", "", ""))}, "", "/image"},
+		{"an index of a type", []ispec.Descriptor{with(s.index(with(image, "linux/amd64", "", "")), "", "", "application/x-form")}, "", "/image"},
+		{"an image of a type, in an index", []ispec.Descriptor{s.index(with(image, "linux/amd64", "", "application/x-form"))}, "", "/image"},
+		{"another form of it, in an index", []ispec.Descriptor{s.index(with(form, "linux/amd64", "", "application/x-form"), with(image, "linux/amd64", "", ""))}, "", "/image"},
+		{"another form of it that is not there", []ispec.Descriptor{s.index(with(absent, "linux/amd64", "", "application/x-form"), with(image, "linux/amd64", "", ""))}, "", "/image"},
+		{"an artifact for the platform", []ispec.Descriptor{s.index(with(sbom, "linux/amd64", "", "application/x-sbom"), with(image, "linux/amd64", "", ""))}, "", "/image"},
+		{"an index and its parts, as oras writes it", []ispec.Descriptor{with(arm, "linux/arm64", "", ""), with(s.index(with(part, "linux/amd64", "", ""), s.index(with(arm, "linux/arm64", "", ""))), "", "1", ""), with(part, "linux/amd64", "", ""), s.index(with(arm, "linux/arm64", "", ""))}, "", "/image"},
+		{"another form of it", []ispec.Descriptor{form, image}, "", "/image"},
+		{"blobs", []ispec.Descriptor{image, s.add(simple, []byte("blob"))}, "", "/image"},
+		{"by name", []ispec.Descriptor{image, other, signature}, "2", "/other"},
+		{"by a name of both", []ispec.Descriptor{image, with(signature, "", "1", "")}, "1", "/image"},
 
 		{"another image", []ispec.Descriptor{image, other, signature}, "", several},
+		{"an index and a part with a name", []ispec.Descriptor{with(s.index(with(part, "linux/amd64", "", "")), "", "1", ""), with(part, "linux/amd64", "amd64", "")}, "", several},
+		{"an index and what it does not list", []ispec.Descriptor{with(s.index(with(part, "linux/amd64", "", "")), "", "1", ""), with(arm, "linux/arm64", "", "")}, "", several},
 		{"an image that is not there", []ispec.Descriptor{image, with(absent, "", "2", "")}, "", several},
 		{"an index whose images are not there", []ispec.Descriptor{image, with(s.index(absent), "", "2", "")}, "", several},
 		{"the signature alone", []ispec.Descriptor{signature}, "", "it is a signature, not an image"},
@@ -138,7 +148,7 @@ func TestOneImageBesideOthers(t *testing.T) {
 		switch {
 		case err == nil && got.cmd() != c.want:
 			t.Errorf("%s: got %q, want %q", c.name, got.cmd(), c.want)
-		case err != nil && (c.want == "" || !strings.Contains(err.Error(), c.want) || !errors.Is(err, ErrNotFound)):
+		case err != nil && (c.want == "" || c.want[0] == '/' || !strings.Contains(err.Error(), c.want) || !errors.Is(err, ErrNotFound)):
 			t.Errorf("%s: error %v, want %q", c.name, err, c.want)
 		}
 	}

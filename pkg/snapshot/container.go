@@ -3,6 +3,7 @@ package snapshot
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -64,15 +65,8 @@ func (v *View) openContainer(ctx context.Context, sess *session, req Request, wa
 			return err
 		}
 	}
-	process, err := taskProcess(ctx, sess, c.ID)
-	if err != nil {
+	if opened, err := v.openRunning(ctx, sess, root); err != nil || opened {
 		return err
-	}
-	if hasRoot(process.GetStatus()) {
-		opened, err := v.openTask(ctx, sess, root, process.GetPid())
-		if err != nil || opened {
-			return err
-		}
 	}
 	if root.snapshot.Name != "" {
 		return v.openActive(ctx, sess, root.snapshot)
@@ -80,8 +74,27 @@ func (v *View) openContainer(ctx context.Context, sess *session, req Request, wa
 	return v.openDirectory(root.dir)
 }
 
-// openTask opens the root that the container's task sees, and says no where
-// that is not to be reached from here.
+// openRunning opens the root that the container's task sees, and says no where there is
+// no task, or its root cannot be reached from here.
+func (v *View) openRunning(ctx context.Context, sess *session, root containerRoot) (bool, error) {
+	process, err := taskProcess(ctx, sess, v.Container.ID)
+	if err != nil || !hasRoot(process.GetStatus()) {
+		return false, err
+	}
+	opened, err := v.openTask(ctx, sess, root, process.GetPid())
+	if !errors.Is(err, ErrNotTaskRoot) {
+		return opened, err
+	}
+	// The process may have ended before its root was looked at.
+	stopped, statusErr := stopsSoon(ctx, sess, v.Container.ID)
+	if stopped {
+		return false, nil
+	}
+	return false, errors.Join(err, statusErr)
+}
+
+// openTask opens the root that the process of the container's task sees, see
+// openRunning.
 func (v *View) openTask(ctx context.Context, sess *session, root containerRoot, pid uint32) (bool, error) {
 	task := v.task(root.dir)
 	task.PID = pid

@@ -6,10 +6,14 @@ import (
 	"net"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	introspectionapi "github.com/containerd/containerd/api/services/introspection/v1"
 	"github.com/containerd/containerd/api/services/version/v1"
+	"github.com/containerd/containerd/v2/core/containers"
+	"github.com/containerd/containerd/v2/plugins"
 	"github.com/opencontainers/go-digest"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"google.golang.org/grpc"
@@ -24,7 +28,9 @@ func proxying(_ any, stream grpc.ServerStream) error {
 	switch path.Base(method) {
 	case "Version":
 		return stream.SendMsg(&version.VersionResponse{})
-	case "Stat":
+	case "Plugins":
+		return stream.SendMsg(&introspectionapi.PluginsResponse{Plugins: []*introspectionapi.Plugin{{Type: string(plugins.SnapshotPlugin), ID: "proxy"}}})
+	case "Stat", "List":
 		return status.Error(codes.Unavailable, "the proxy is away")
 	}
 	return status.Errorf(codes.InvalidArgument, "%s: snapshotter not loaded", method)
@@ -33,12 +39,18 @@ func proxying(_ any, stream grpc.ServerStream) error {
 // startProxying serves that, and opens it as a store.
 func startProxying(t *testing.T) (*Store, *grpc.Server) {
 	t.Helper()
+	return startServing(t, proxying)
+}
+
+// startServing serves a daemon's answers, and opens it as a store.
+func startServing(t *testing.T, answer grpc.StreamHandler) (*Store, *grpc.Server) {
+	t.Helper()
 	address := filepath.Join(t.TempDir(), "s")
 	listener, err := net.Listen("unix", address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := grpc.NewServer(grpc.UnknownServiceHandler(proxying))
+	server := grpc.NewServer(grpc.UnknownServiceHandler(answer))
 	served := make(chan error)
 	go func() { served <- server.Serve(listener) }()
 	t.Cleanup(func() {
@@ -76,6 +88,32 @@ func TestUnavailable(t *testing.T) {
 	server.Stop()
 	if err := stat(); !errors.As(err, &socket) || !errors.Is(err, errGone) {
 		t.Errorf("the daemon is away: error %v, want a SocketError of %v", err, errGone)
+	}
+}
+
+// TestUnrecordedOfAProxy finds a container by the beginning of its id although a
+// snapshotter cannot be asked for those without a record, and says so.
+func TestUnrecordedOfAProxy(t *testing.T) {
+	s, _ := startProxying(t)
+	var warned string
+	s.opts.Snapshotter, s.opts.Warn = "proxy", func(text string) { warned = text }
+	recorded := []containers.Container{{ID: "ab" + strings.Repeat("0", 62)}}
+	err := s.with(t.Context(), func(ctx context.Context, sess *session) error {
+		found, err := s.withUnrecorded(ctx, sess, slices.Clone(recorded), "ab")
+		if len(found) != 1 || found[0].ID != recorded[0].ID {
+			t.Errorf("it finds %v", found)
+		}
+		return err
+	})
+	if err != nil || !strings.Contains(warned, `snapshotter "proxy"`) || !strings.Contains(warned, "the proxy is away") {
+		t.Errorf("error %v, warning %q", err, warned)
+	}
+	err = s.with(t.Context(), func(ctx context.Context, sess *session) error {
+		_, err := s.withUnrecorded(ctx, sess, nil, "ab")
+		return err
+	})
+	if err == nil || !strings.Contains(err.Error(), `snapshotter "proxy"`) {
+		t.Errorf("where none is found: error %v", err)
 	}
 }
 

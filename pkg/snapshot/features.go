@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/containerd/containerd/api/types"
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/containerd/v2/plugins"
+	"github.com/containerd/platforms"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
@@ -28,7 +30,7 @@ func layerFeatures() (all []string) {
 }
 
 // FeatureError says that an image needs features of the operating system to be
-// unpacked, which the snapshotter does not have.
+// unpacked, which the snapshotter does not have, or not for the image's platform.
 type FeatureError struct {
 	Image, Platform, Snapshotter string
 	// Others are snapshotters of the store that have them.
@@ -41,42 +43,40 @@ func (e *FeatureError) Error() string {
 	return fmt.Sprintf("unpacking image %q for snapshotter %q: the snapshotter does not support %s", e.Image, e.Snapshotter, e.Platform)
 }
 
-// featuresOf lists the features of the operating system that each of the store's
-// snapshotters has. Only containerd 2.4 and newer have snapshotters with any.
-func featuresOf(ctx context.Context, sess *session) (map[string][]string, error) {
+// supported lists the platforms whose images each of the store's snapshotters can
+// hold. Only containerd 2.4 and newer have snapshotters with features of the operating
+// system there.
+func supported(ctx context.Context, sess *session) (map[string][]ispec.Platform, error) {
 	resp, err := sess.client.IntrospectionService().Plugins(ctx, "type=="+string(plugins.SnapshotPlugin))
 	if err != nil {
 		return nil, fmt.Errorf("listing snapshotters: %w", err)
 	}
-	features := make(map[string][]string)
+	all := make(map[string][]ispec.Platform)
 	for _, p := range resp.Plugins {
-		for _, platform := range p.Platforms {
-			if p.InitErr == nil {
-				features[p.ID] = append(features[p.ID], platform.OSFeatures...)
-			}
+		if p.InitErr == nil {
+			all[p.ID] = types.OCIPlatformFromProto(p.Platforms)
 		}
 	}
-	return features, nil
+	return all, nil
 }
 
-// checkFeatures is a FeatureError where the snapshotter does not have what the image
-// needs: containerd would unpack its layers as something else. What the images of
-// another system need is not a matter of unpacking.
+// checkFeatures is a FeatureError where the snapshotter does not support what the image
+// needs: containerd would unpack its layers as something else, or refuse to. What the
+// images of another system need is not a matter of unpacking.
 func checkFeatures(ctx context.Context, sess *session, image *Image, snapshotter string) error {
-	needs := image.Platform.OSFeatures
-	if len(needs) == 0 || image.Platform.OS != "linux" {
+	if len(image.Platform.OSFeatures) == 0 || image.Platform.OS != "linux" {
 		return nil
 	}
-	features, err := featuresOf(ctx, sess)
-	if err != nil || includes(features[snapshotter], needs) {
+	all, err := supported(ctx, sess)
+	if err != nil || platforms.Any(all[snapshotter]...).Match(image.Platform) {
 		return err
 	}
 	failure := &FeatureError{
 		Image: image.Name, Platform: image.PlatformText(), Snapshotter: snapshotter,
 		ByLayers: layertype.Check(image.Layers, layertype.Merging) == nil,
 	}
-	for name, has := range features {
-		if includes(has, needs) {
+	for name, those := range all {
+		if platforms.Any(those...).Match(image.Platform) {
 			failure.Others = append(failure.Others, name)
 		}
 	}
@@ -88,14 +88,12 @@ func checkFeatures(ctx context.Context, sess *session, image *Image, snapshotter
 // that each way finds the same image. What its own way lacks it finds out later, and
 // says which way to take.
 func readingAny(ctx context.Context, sess *session, want wanted) (wanted, error) {
-	bySnapshotter, err := featuresOf(ctx, sess)
+	bySnapshotter, err := supported(ctx, sess)
 	all := layerFeatures()
-	for _, features := range bySnapshotter {
-		all = append(all, features...)
+	for _, those := range bySnapshotter {
+		for _, p := range those {
+			all = append(all, p.OSFeatures...)
+		}
 	}
 	return want.Reading(all), err
-}
-
-func includes(all, some []string) bool {
-	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
 }

@@ -106,12 +106,15 @@ func (s *Store) containersByID(ctx context.Context, sess *session, id string) ([
 func beginsWith(id string) string { return fmt.Sprintf("^%s[0-9a-f]{%d}$", id, 64-len(id)) }
 
 // withUnrecorded adds the containers that are known by their snapshots alone: docker
-// removes the record of one that stops, and its snapshot stays, with its id as key.
+// removes the record of one that stops, and its snapshot stays, with its id as key. One
+// snapshotter that cannot be asked, as its process is not there, does not hide what is
+// found elsewhere.
 func (s *Store) withUnrecorded(ctx context.Context, sess *session, found []containers.Container, id string) ([]containers.Container, error) {
 	have, err := s.preferredFirst(ctx, sess)
 	if err != nil {
 		return nil, err
 	}
+	var unasked error
 	for _, snapshotter := range have {
 		err := sess.client.SnapshotService(snapshotter).Walk(ctx, func(_ context.Context, info snapshots.Info) error {
 			if !slices.ContainsFunc(found, func(c containers.Container) bool { return c.ID == info.Name }) {
@@ -120,9 +123,13 @@ func (s *Store) withUnrecorded(ctx context.Context, sess *session, found []conta
 			return nil
 		}, "kind==active,name~="+strconv.Quote(beginsWith(id)))
 		if err != nil {
-			return nil, fmt.Errorf("listing the snapshots of snapshotter %q: %w", snapshotter, err)
+			unasked = errors.Join(unasked, fmt.Errorf("listing the snapshots of snapshotter %q: %w", snapshotter, err))
 		}
 	}
+	if unasked == nil || len(found) == 0 || ended(ctx, unasked) {
+		return found, unasked
+	}
+	s.opts.Warn(fmt.Sprintf("other containers whose ids begin with %q may be unknown: %v", id, unasked))
 	return found, nil
 }
 

@@ -12,6 +12,8 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/opencontainers/go-digest"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/document"
 )
 
 // LayerState says where an image's layers are.
@@ -83,7 +85,13 @@ func platformsOf(ctx context.Context, sess *session, record images.Image, have [
 	if len(search.found) > 0 {
 		search.odd = nil // it matters only where nothing else is there
 	}
+	seen := make(map[string]bool) // an index may list a manifest twice
 	for _, m := range search.found {
+		row := m.desc.Digest.String() + document.Format(*m.desc.Platform)
+		if seen[row] {
+			continue
+		}
+		seen[row] = true
 		image, err := load(ctx, blobs, record.Name, m.desc)
 		if err != nil {
 			if err := search.keep(ctx, err); err != nil {

@@ -32,7 +32,7 @@ func TestImagesBesideOddOnes(t *testing.T) {
 	}
 	absent := described(ispec.Descriptor{MediaType: ispec.MediaTypeImageManifest, Digest: digest.FromString("absent"), Size: 9})
 	for name, list := range map[string]string{
-		"e/absent": absent, "f/index": absent + `,` + manifestOf(t, s, storedName), "g/mixed": absent + `,` + manifestOf(t, s, "a/no-diff-ids"),
+		"e/absent": absent, "f/index": absent + strings.Repeat(`,`+manifestOf(t, s, storedName), 2), "g/mixed": absent + `,` + manifestOf(t, s, "a/no-diff-ids"),
 	} {
 		made := documents{}
 		index := made.add(ispec.MediaTypeImageIndex, []byte(`{"manifests":[`+list+`]}`))

@@ -57,7 +57,13 @@ func choose(ctx context.Context, blobs content.Provider, name string, targets []
 	case len(fit) == 0:
 		return nil, errors.Join(&PlatformError{Image: name, Want: want.Text, Have: unique(have)}, errors.Join(odd...))
 	}
-	sort.SliceStable(fit, func(i, j int) bool { return want.Less(*fit[i].desc.Platform, *fit[j].desc.Platform) })
+	sort.SliceStable(fit, func(i, j int) bool {
+		a, b := fit[i].desc, fit[j].desc
+		if other := document.OtherForm(a); other != document.OtherForm(b) {
+			return !other
+		}
+		return want.Less(*a.Platform, *b.Platform)
+	})
 	return first(ctx, blobs, name, fit)
 }
 

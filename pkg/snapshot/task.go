@@ -3,6 +3,7 @@ package snapshot
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/containerd/containerd/api/services/tasks/v1"
 	tasktypes "github.com/containerd/containerd/api/types/task"
@@ -35,6 +36,24 @@ func hasRoot(s tasktypes.Status) bool {
 		return true
 	}
 	return false
+}
+
+// stopsSoon says whether a task, whose process seems to have ended, stops: the shim
+// notices that a moment later.
+func stopsSoon(ctx context.Context, sess *session, id string) (bool, error) {
+	const asks, between = 10, 50 * time.Millisecond
+	for range asks {
+		now, err := taskStatus(ctx, sess, id)
+		if err != nil || !hasRoot(now) {
+			return err == nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return false, context.Cause(ctx)
+		case <-time.After(between):
+		}
+	}
+	return false, nil
 }
 
 func isPaused(s tasktypes.Status) bool {

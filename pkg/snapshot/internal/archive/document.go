@@ -87,9 +87,9 @@ func (a *Tar) ociIndex() (index ispec.Index, err error) {
 	return index, a.document(string(OCIIndex), &index)
 }
 
-// names is the list as far as it names images: its descriptors have no content
+// Names is the list as far as it names images: its descriptors have no content
 // where docker wrote it.
-func (a *Tar) names() (index ispec.Index, err error) {
+func (a *Tar) Names() (index ispec.Index, err error) {
 	if a.reads == OCIIndex {
 		return index, a.document(string(OCIIndex), &index)
 	}

@@ -269,7 +269,7 @@ func TestOther(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	index, err := a.names()
+	index, err := a.Names()
 	if err != nil || len(index.Manifests) != 1 || index.Manifests[0].Annotations[images.AnnotationImageName] != "docker.io/library/a:latest" {
 		t.Errorf("its names are %v, %v", index.Manifests, err)
 	}

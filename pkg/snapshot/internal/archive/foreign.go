@@ -65,8 +65,13 @@ func checkForeign(file io.ReaderAt) error {
 	return foreign(start[:n])
 }
 
+// errShort is a file that nothing was cut off: a tar's first header has zeros behind
+// the name, and a text has none.
+var errShort = errors.New("it is not an image archive: it is a text, shorter than a tar's first header")
+
 // foreign gives a ForeignError where a file that begins with start is not a tar, but
-// another thing that is known. A tar's first name may be any of the signatures.
+// another thing that is known, or errShort. A tar's first name may be any of the
+// signatures.
 func foreign(start []byte) error {
 	// ext4's and erofs's images begin with zeros, as the end of a tar does.
 	_, err := tar.NewReader(bytes.NewReader(start)).Next()
@@ -80,6 +85,9 @@ func foreign(start []byte) error {
 	}
 	if isLZMA(start) {
 		return &ForeignError{"lzma", "xz --format=lzma -dc FILE"}
+	}
+	if 0 < len(start) && len(start) < tarBlock && bytes.IndexByte(start, 0) < 0 {
+		return errShort
 	}
 	return nil
 }

@@ -43,6 +43,29 @@ func TestForeign(t *testing.T) {
 	}
 }
 
+// TestShort tells a text from a tar that was cut off in its first header.
+func TestShort(t *testing.T) {
+	header := tarOf(t, "index.json", "{}")[:tarBlock]
+	for text, want := range map[string]string{
+		`{"errors":[{"code":"DENIED"}]}`:    errShort.Error(),
+		"<!DOCTYPE html>\n":                 errShort.Error(),
+		strings.Repeat("x", tarBlock-1):     errShort.Error(),
+		strings.Repeat("x", tarBlock):       "it is not an image archive: archive/tar: invalid tar header",
+		string(header[:len("index.json")]):  errShort.Error(),
+		string(header[:len("index.json ")]): "it is cut off: unexpected EOF",
+		string(header[:tarBlock-1]):         "it is cut off: unexpected EOF",
+	} {
+		_, err := opened(t, []byte(text), OCIIndex)
+		if got := message(Explain("a.tar", err)); got != want {
+			t.Errorf("%.20q of %d bytes: %q, want %q", text, len(text), got, want)
+		}
+		_, err = OpenTar(t.Context(), "-", Options{Stdin: strings.NewReader(text), SpoolDir: t.TempDir()})
+		if got := message(Explain("-", err)); got != want {
+			t.Errorf("%.20q of %d bytes, in a stream: %q, want %q", text, len(text), got, want)
+		}
+	}
+}
+
 // TestForeignNames reads tars whose first name is what another thing begins with.
 func TestForeignNames(t *testing.T) {
 	for _, format := range []tar.Format{tar.FormatUSTAR, tar.FormatPAX, tar.FormatGNU} {

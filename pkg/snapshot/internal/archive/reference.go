@@ -69,6 +69,9 @@ func namesOf(manifests []ispec.Descriptor, shared map[string]bool) (all []string
 	return all
 }
 
+// Named says whether a manifest has a name of its own.
+func Named(m ispec.Descriptor) bool { return len(annotated(m)) > 0 }
+
 // annotated gives the whole name, which containerd and docker write, and the
 // reference, which may be the tag alone (image-spec, annotations.md).
 func annotated(m ispec.Descriptor) []string {
@@ -105,24 +108,10 @@ func several(manifests []ispec.Descriptor) bool {
 	return false
 }
 
-// Beyond gives the names of what the archive's other list has and index has not, where
-// the other one is of more images. A list that nobody asked for may be damaged.
-func (a *Tar) Beyond(index ispec.Index) []string {
-	other := a.Other()
-	if other == nil {
-		return nil
-	}
-	names, err := other.names()
-	if err != nil {
-		return nil
-	}
-	return beyond(index, names)
-}
-
-// beyond gives the names of what other lists and index does not, where other is of
-// more images.
-func beyond(index, other ispec.Index) (names []string) {
-	have, more := grouped(index), grouped(other)
+// Beyond gives the names of what other lists and index does not, where other is of
+// more images. Of index, only those in only are images.
+func Beyond(index, only, other ispec.Index) (names []string) {
+	have, more := grouped(only), grouped(other)
 	if len(more) <= len(have) {
 		return nil
 	}
@@ -146,9 +135,6 @@ func grouped(index ispec.Index) [][]string {
 	var all [][]string
 	place := make(map[string]int)
 	for _, m := range index.Manifests {
-		if !images.IsManifestType(m.MediaType) && !images.IsIndexType(m.MediaType) || m.Platform != nil && m.Platform.OS == "unknown" {
-			continue
-		}
 		name := namesOf([]ispec.Descriptor{m}, nil)[0]
 		at, found := place[name]
 		if !found {

@@ -70,8 +70,6 @@ func TestBeyond(t *testing.T) {
 		}
 		return index
 	}
-	attestation := member("att", "", "", "unknown")
-	attestation.Platform.OS = "unknown"
 	for _, test := range []struct {
 		name      string
 		own, more ispec.Index
@@ -85,13 +83,12 @@ func TestBeyond(t *testing.T) {
 		{"another one", list(member("x", a, "", "")), list(member("y", b, "", "")), ""},
 		{"two names of one", list(member("x", a, "", "")), list(member("x", a, "", ""), member("x", b, "", "")), ""},
 		{"platforms of one", list(member("x", a, "", "amd64")), list(member("x", a, "", "amd64"), member("y", a, "", "arm64")), ""},
-		{"an attestation", list(member("x", a, "", "")), list(member("x", a, "", ""), attestation), ""},
 		{"a tag only", list(member("x", "", "1", "")), list(member("y", a, "1", "")), ""},
 		{"one without a name", list(member("x", a, "", "")), list(member("x", a, "", ""), member("y", "", "", "")), digest.FromString("y").String()},
 		{"one image, two indexes", list(member("x", a, "", ""), member("x", b, "", "")), list(member("y", a, "", ""), member("z", b, "", "")), ""},
 		{"one tag of two images", list(member("x", a, "1", "")), list(member("x", a, "1", ""), member("y", b, "1", "")), b},
 	} {
-		if got := strings.Join(beyond(test.own, test.more), ", "); got != test.want {
+		if got := strings.Join(Beyond(test.own, test.own, test.more), ", "); got != test.want {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
 		}
 	}

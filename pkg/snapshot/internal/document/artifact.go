@@ -83,22 +83,31 @@ func whatIs(mediaType string) string {
 }
 
 // Entry says of an index's entry, by its descriptor alone, what it is where it is no
-// image, else nil.
+// image, else nil. An entry for a platform may be an image though its type is not
+// known, and an index may hold one.
 func Entry(desc ispec.Descriptor) *ArtifactError {
 	e := &ArtifactError{Document: "manifest " + desc.Digest.String(), What: "an artifact", MediaType: desc.ArtifactType}
 	switch {
 	case !images.IsIndexType(desc.MediaType) && !images.IsManifestType(desc.MediaType):
 		e.Document, e.MediaType = "blob "+desc.Digest.String(), desc.MediaType
-	case artifactType(desc.ArtifactType):
-	case desc.Platform != nil && (desc.Platform.OS == "unknown" || desc.Platform.Architecture == "unknown"):
+	case whatIs(desc.ArtifactType) != "":
+	case images.IsIndexType(desc.MediaType):
+		return nil
+	case desc.Platform != nil && desc.Platform.OS == "unknown":
 		// So BuildKit lists attestations.
-		e.What, e.MediaType = "an attestation", desc.MediaType
-	default:
+		if !OtherForm(desc) {
+			e.What, e.MediaType = "an attestation", desc.MediaType
+		}
+	case !OtherForm(desc), desc.Platform != nil && desc.Platform.OS != "":
 		return nil
 	}
 	e.What = cmp.Or(whatIs(e.MediaType), e.What)
 	return e
 }
+
+// OtherForm says whether an entry is said to be an artifact, which may be another form
+// of the image beside it.
+func OtherForm(desc ispec.Descriptor) bool { return artifactType(desc.ArtifactType) }
 
 // artifactType says whether a type is an artifact's: an index may name an image's
 // config there (image-spec, descriptor.md, "artifactType").

@@ -11,6 +11,8 @@ var ErrNeedsLinux = errors.New("mounting needs Linux")
 // Causes of a SourceError about a container's root directory.
 var (
 	ErrNotTaskRoot  = errors.New("it is not what the container's process has as its root, as far as can be seen from here")
+	ErrHostRoot     = errors.New("it is the host's own root, and no container's")
+	ErrLinkedRoot   = errors.New("a symlink is in its path, which may lead elsewhere than when the container ran")
 	ErrNothingThere = errors.New("it is empty: what the container had there is not mounted any more")
 )
 

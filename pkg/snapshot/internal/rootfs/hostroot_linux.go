@@ -47,40 +47,18 @@ func (h hostDir) name(path string) (string, error) {
 	if !filepath.IsAbs(path) {
 		return path, nil
 	}
-	found, err := h.open(path, unix.O_PATH)
+	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
+	fd, err := unix.Openat2(int(h.Fd()), path, &how)
 	if err != nil {
-		return "", err
+		return "", &SourceError{Path: path, HostRoot: h.Name(), Err: err}
 	}
+	found := os.NewFile(uintptr(fd), path)
 	defer found.Close()
 	name, err := os.Readlink(descriptorPath(found))
 	if err != nil {
 		return "", fmt.Errorf("finding %q below %q: %w", path, h.Name(), err)
 	}
 	return name, nil
-}
-
-// open opens a path of the host, see name.
-func (h hostDir) open(path string, flags uint64) (*os.File, error) {
-	how := unix.OpenHow{Flags: flags | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
-	fd, err := unix.Openat2(int(h.Fd()), path, &how)
-	if err != nil {
-		return nil, &SourceError{Path: path, HostRoot: h.Name(), Err: err}
-	}
-	return os.NewFile(uintptr(fd), path), nil
-}
-
-// openDirOnHost is openDir for a directory of the daemon's host. It need not have a
-// name here: hostRoot may be in another mount namespace (/proc/1/root).
-func openDirOnHost(hostRoot, path string) (*os.File, error) {
-	if hostRoot == "" {
-		return openDir(path)
-	}
-	host, err := openDir(hostRoot)
-	if err != nil {
-		return nil, err
-	}
-	defer host.Close()
-	return hostDir{host}.open(path, unix.O_PATH|unix.O_DIRECTORY)
 }
 
 // option gives an overlay's option by the names that its directories have here.

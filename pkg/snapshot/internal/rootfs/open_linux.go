@@ -87,8 +87,10 @@ func IsEmpty(root *os.File, name string) (bool, error) {
 	return false, err
 }
 
+const openDirFlags = unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC
+
 func openDir(path string) (*os.File, error) {
-	fd, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(path, openDirFlags, 0)
 	if err != nil {
 		return nil, &SourceError{Path: path, Err: err}
 	}

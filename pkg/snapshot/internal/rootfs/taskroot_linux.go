@@ -28,8 +28,7 @@ func OpenTask(t Task) (*os.File, error) {
 		return nil, fmt.Errorf("reading the mounts of this host: %w", err)
 	}
 	if len(found) > 0 {
-		// The one that was mounted last lies on top.
-		return openMounted(found[len(found)-1].Mountpoint)
+		return openMounted(t.likeliest(found))
 	}
 	if !path.IsAbs(t.Dir) {
 		return nil, nil
@@ -46,12 +45,12 @@ func OpenTask(t Task) (*os.File, error) {
 // reading only. Where its process runs, that must be the process's root: something
 // else may lie at that path here.
 func OpenDirectory(t Task) (*os.File, error) {
-	dir, err := openDirOnHost(t.HostRoot, t.Dir)
+	dir, err := t.openDir()
 	if err != nil {
 		return nil, err
 	}
 	if t.PID != 0 && !t.hasRoot(dir) {
-		return nil, errors.Join(&SourceError{Path: t.Dir, HostRoot: t.HostRoot, Err: ErrNotTaskRoot}, dir.Close())
+		return nil, errors.Join(t.because(ErrNotTaskRoot), dir.Close())
 	}
 	root, err := alone(dir)
 	if err != nil || t.PID != 0 {
@@ -63,9 +62,54 @@ func OpenDirectory(t Task) (*os.File, error) {
 		err = ErrNothingThere
 	}
 	if err != nil {
-		return nil, errors.Join(&SourceError{Path: t.Dir, HostRoot: t.HostRoot, Err: err}, root.Close())
+		return nil, errors.Join(t.because(err), root.Close())
 	}
 	return root, nil
+}
+
+func (t Task) because(err error) error {
+	return &SourceError{Path: t.Dir, HostRoot: t.HostRoot, Err: err}
+}
+
+// openDir opens Dir, which must not be the host's own root. Where no process says what
+// its root is, no symlink may lead there: another user, who owns a directory above it,
+// could have put one in its place since. runc does not start such a container.
+func (t Task) openDir() (*os.File, error) {
+	host, err := openDir(cmp.Or(t.HostRoot, "/"))
+	if err != nil {
+		return nil, err
+	}
+	defer host.Close()
+	how := unix.OpenHow{Flags: openDirFlags, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
+	if t.PID == 0 {
+		how.Resolve |= unix.RESOLVE_NO_SYMLINKS
+	}
+	fd, err := unix.Openat2(int(host.Fd()), t.Dir, &how)
+	switch {
+	case errors.Is(err, unix.ENOSYS) && t.PID != 0 && t.HostRoot == "": // before Linux 5.6
+		fd, err = unix.Open(t.Dir, openDirFlags, 0)
+	case errors.Is(err, unix.ELOOP) && t.PID == 0:
+		err = ErrLinkedRoot
+	}
+	if err != nil {
+		return nil, t.because(err)
+	}
+	dir := os.NewFile(uintptr(fd), t.Dir)
+	if err := checkNotHostRoot(dir, host); err != nil {
+		return nil, errors.Join(t.because(err), dir.Close())
+	}
+	return dir, nil
+}
+
+func checkNotHostRoot(dir, host *os.File) error {
+	var is, root unix.Stat_t
+	if err := errors.Join(unix.Fstat(int(dir.Fd()), &is), unix.Fstat(int(host.Fd()), &root)); err != nil {
+		return err
+	}
+	if is.Dev == root.Dev && is.Ino == root.Ino {
+		return ErrHostRoot
+	}
+	return nil
 }
 
 // hasRoot says whether dir is the root of the task's process. It is false where the
@@ -83,13 +127,29 @@ func (t Task) hasRoot(dir *os.File) bool {
 	return is.Dev == want.Dev && is.Ino == want.Ino
 }
 
+// likeliest is where the task's root is mounted, of several mounts: where the process
+// has it, as any user can mount a FUSE filesystem at a path with such an end. Where no
+// process is to be seen, the one that was mounted last lies on top.
+func (t Task) likeliest(found []*mountinfo.Info) string {
+	for _, m := range slices.Backward(found) {
+		if len(found) > 1 && t.hasRootAt(m.Mountpoint) {
+			return m.Mountpoint
+		}
+	}
+	return found[len(found)-1].Mountpoint
+}
+
 // sees says whether m may be the root that the task sees: another daemon may have a
 // container of the same name.
 func (t Task) sees(m *mountinfo.Info) bool {
 	if len(t.Mounts) > 0 {
 		return shows(m, t.Mounts)
 	}
-	dir, err := openDir(m.Mountpoint)
+	return t.hasRootAt(m.Mountpoint)
+}
+
+func (t Task) hasRootAt(mountpoint string) bool {
+	dir, err := openDir(mountpoint)
 	if err != nil {
 		return false
 	}

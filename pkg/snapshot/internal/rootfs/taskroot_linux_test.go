@@ -40,12 +40,37 @@ func TestSees(t *testing.T) {
 	}
 }
 
+// TestLikeliest prefers the mount that the task's process has as its root to a later
+// one, which another user may have made.
+func TestLikeliest(t *testing.T) {
+	own, other := &mountinfo.Info{Mountpoint: "/"}, &mountinfo.Info{Mountpoint: t.TempDir()}
+	self := uint32(os.Getpid())
+	for name, test := range map[string]struct {
+		pid   uint32
+		found []*mountinfo.Info
+		want  *mountinfo.Info
+	}{
+		"one":                      {self, []*mountinfo.Info{other}, other},
+		"the process's first":      {self, []*mountinfo.Info{own, other}, own},
+		"the process's last":       {self, []*mountinfo.Info{other, own}, own},
+		"of a process unseen":      {1<<31 - 1, []*mountinfo.Info{own, other}, other},
+		"of no process, last wins": {0, []*mountinfo.Info{other, own}, own},
+	} {
+		if got := (Task{PID: test.pid}).likeliest(test.found); got != test.want.Mountpoint {
+			t.Errorf("%s: %q, want %q", name, got, test.want.Mountpoint)
+		}
+	}
+}
+
 // TestOpenDirectory opens the directories that containers have as their roots, and
 // nothing that only lies where they were.
 func TestOpenDirectory(t *testing.T) {
 	host := hostRootDir(t)
 	write(t, filepath.Join(host, "data/1/fs/file"), "it")
 	write(t, filepath.Join(host, "file"), "")
+	if err := os.Symlink("/etc", filepath.Join(host, "etc")); err != nil {
+		t.Fatal(err)
+	}
 	const ours = "/var/lib/containerd/1/fs"
 	here := filepath.Join(host, "data/1/fs")
 	self := uint32(os.Getpid())
@@ -54,8 +79,17 @@ func TestOpenDirectory(t *testing.T) {
 		want error
 	}{
 		"stopped":                   {Task{Dir: here}, nil},
-		"stopped, on a host":        {Task{Dir: ours, HostRoot: host}, nil},
-		"up and out of a host":      {Task{Dir: "/var/lib/climbing/1/fs", HostRoot: host}, nil},
+		"stopped, on a host":        {Task{Dir: "/data/1/fs", HostRoot: host}, nil},
+		"up in a host":              {Task{Dir: "/data/2/../1/fs", HostRoot: host}, nil},
+		"up and out of a host":      {Task{Dir: "/../../data/1/fs", HostRoot: host}, nil},
+		"behind a symlink":          {Task{Dir: ours, HostRoot: host}, ErrLinkedRoot},
+		"behind a climbing symlink": {Task{Dir: "/var/lib/climbing/1/fs", HostRoot: host}, ErrLinkedRoot},
+		"a symlink":                 {Task{Dir: filepath.Join(host, "etc")}, ErrLinkedRoot},
+		"behind a process's root":   {Task{Dir: "/proc/self/root" + here}, ErrLinkedRoot},
+		"the host's root":           {Task{Dir: "/"}, ErrHostRoot},
+		"up to the host's root":     {Task{Dir: "/proc/.."}, ErrHostRoot},
+		"the root of a host":        {Task{Dir: "/data/..", HostRoot: host}, ErrHostRoot},
+		"running, of the host's":    {Task{Dir: "/", PID: self}, ErrHostRoot},
 		"stopped and gone":          {Task{Dir: here + "/gone"}, fs.ErrNotExist},
 		"no directory":              {Task{Dir: filepath.Join(host, "file")}, unix.ENOTDIR},
 		"stopped and unmounted":     {Task{Dir: filepath.Join(host, "data/2/fs")}, ErrNothingThere},
