@@ -56,6 +56,14 @@ func newHangWorld(t *testing.T) *hangWorld {
 			t.Fatal(err)
 		}
 	}
+	// A store of which only a part hangs, behind its database.
+	inside := filepath.Join(backing, "inside", "store")
+	if err := os.MkdirAll(filepath.Join(inside, "hang-create-content"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("hang-create-content", filepath.Join(inside, "content")); err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range []string{"hang-open-config", "hang-read-passwd", "hang-read-patterns", "hang-read-replacement"} {
 		if err := os.WriteFile(filepath.Join(backing, "files", name), []byte("text\n"), 0o644); err != nil {
 			t.Fatal(err)
@@ -172,6 +180,7 @@ func TestFilesThatHang(t *testing.T) {
 		"spool, made":        {view("export", hangfs.Stat, "--via", "layers", "--spool", w.path("spool-create/hang-create")), "out.tar", 0, []string{"hang-create"}},
 		"spool, written":     {view("export", hangfs.Stat, "--via", "layers", "--spool", w.path("spool-write/hang-write")), "out.tar", 0, []string{"writing", "hang-write"}},
 		"store":              {layout("export", w.layout, "--via", "view", "--store", w.path("store/hang-create-store")), "out.tar", 0, []string{"making", "hang-create-store"}},
+		"store, inside":      {layout("export", w.layout, "--via", "view", "--store", w.path("inside/store")), "out.tar", 0, []string{"opening the embedded store", "inside/store/content"}},
 		"store, images":      {[]string{"images", "--store", w.path("images/hang-stat-store")}, "", syscall.SIGTERM, []string{"hang-stat-store"}},
 		"store, gc":          {[]string{"gc", "--store", w.path("gc/hang-stat-store")}, "", 0, []string{"hang-stat-store"}},
 	}
