@@ -166,7 +166,7 @@ func TestFilesThatHang(t *testing.T) {
 		"layout, view":       {layout("export", w.path("view-late/hang-late"), "--via", "view", "--store", filepath.Join(t.TempDir(), "store")), "out.tar", 0, []string{"reading", "hang-late/blobs"}},
 		"layout, close":      {layout("export", w.path("layout-close/hang-close")), "dir", 0, []string{"closing", "hang-close"}},
 		"key":                {layout("export", w.path("key-open/hang-open"), "--print-key"), "", 0, []string{"opening", "hang-open"}},
-		"config":             {layout("bundle", w.layout, "--config", w.path("files/hang-open-config")), "out.tar", 0, []string{"hang-open-config"}},
+		"config":             {layout("bundle", w.layout, "--config", w.path("files/hang-open-config")), "out.tar", 0, []string{"bundling ", "hang-open-config"}},
 		"patterns":           {layout("export", w.layout, "--exclude-from", w.path("files/hang-read-patterns")), "out.tar", syscall.SIGTERM, []string{"hang-read-"}},
 		"replacement":        {layout("export", w.layout, "--replace", "a="+w.path("files/hang-read-replacement")), "out.tar", 0, []string{"reading", "hang-read-"}},
 		"output, made":       {layout("export", w.layout, "-o", w.path("made/hang-create.tar")), "", 0, []string{"opening", "hang-create.tar"}},
