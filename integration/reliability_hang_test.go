@@ -51,7 +51,7 @@ func newHangWorld(t *testing.T) *hangWorld {
 	}
 	// What hangs in a folder may hold up others there: each has one of its own.
 	for _, folder := range append(hangNames("spool", hangfs.Create, hangfs.Write),
-		"native", "files", "made", "written", "synced", "named", "removed", "new", "dir", "metadata", "images", "gc", "store") {
+		"native", "files", "made", "written", "synced", "named", "removed", "new", "dir", "metadata", "metadata-dir", "images", "gc", "store") {
 		if err := os.MkdirAll(filepath.Join(backing, folder), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -177,6 +177,7 @@ func TestFilesThatHang(t *testing.T) {
 		"directory, made":    {layout("export", w.layout, "--format", "dir", "-o", w.path("new/hang-create")), "", 0, []string{"making", "hang-create"}},
 		"directory, written": {layout("export", w.layout, "--format", "dir", "-o", w.path("dir/hang-write")), "", syscall.SIGTERM, []string{"writing", "hang-write", "it stays"}},
 		"metadata":           {layout("export", w.layout, "-o", "/dev/null", "--metadata-file", w.path("metadata/hang-create.json")), "", 0, []string{"opening", "hang-create.json"}},
+		"metadata, folder":   {layout("export", w.layout, "--metadata-file", w.path("metadata-dir/hang-create.json")), "dir", 0, []string{"opening", "hang-create.json"}},
 		"spool, made":        {view("export", hangfs.Stat, "--via", "layers", "--spool", w.path("spool-create/hang-create")), "out.tar", 0, []string{"hang-create"}},
 		"spool, written":     {view("export", hangfs.Stat, "--via", "layers", "--spool", w.path("spool-write/hang-write")), "out.tar", 0, []string{"writing", "hang-write"}},
 		"store":              {layout("export", w.layout, "--via", "view", "--store", w.path("store/hang-create-store")), "out.tar", 0, []string{"making", "hang-create-store"}},
