@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -155,9 +156,13 @@ func (t *target) complete(ctx context.Context) error {
 	return err
 }
 
+// discardGrace is how long removing one name may take once the work is to end: that of
+// a large file takes seconds on a slow disk.
+const discardGrace = 10 * time.Second
+
 // abandon leaves nothing of the output, unless that hangs. It takes as long as it gets on.
 func (t *target) abandon(ctx context.Context) error {
-	_, err := hostfile.SettleWhile(ctx, hostfile.Grace, t.removed, func() (struct{}, error) {
+	_, err := hostfile.SettleWhile(ctx, discardGrace, t.removed, func() (struct{}, error) {
 		if t.written {
 			return struct{}{}, t.discard() // Write closed the sink, or aborted it
 		}
