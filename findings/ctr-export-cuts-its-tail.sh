@@ -4,12 +4,12 @@
 # ctr asks containerd's transfer service to export, which answers over a stream, and
 # ends before all of the stream is in the file. What is lost is what comes last:
 # manifest.json and index.json, without which no program takes the archive. It happens
-# by chance: small images to a file are cut nearly always, those of some megabytes
+# by chance: small images to a file are often cut, those of some megabytes
 # seldom, and all to a reader that is slow. `--local`, the older way, is always whole.
 #
 # Seen: containerd and ctr 2.4.2
 #   exit statuses of 30 exports: 0
-#   cut off: 10 to 25 (at least one is what is tried)
+#   cut off: 8 to 25 (at least one is what is tried)
 #   with --local, of 30: 0
 . "$(dirname "$0")/prepare"
 root

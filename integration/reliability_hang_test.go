@@ -51,10 +51,18 @@ func newHangWorld(t *testing.T) *hangWorld {
 	}
 	// What hangs in a folder may hold up others there: each has one of its own.
 	for _, folder := range append(hangNames("spool", hangfs.Create, hangfs.Write),
-		"native", "files", "made", "written", "synced", "named", "removed", "new", "dir", "metadata", "images", "gc", "store") {
+		"native", "files", "made", "written", "synced", "named", "removed", "new", "dir", "metadata", "metadata-dir", "images", "gc", "store") {
 		if err := os.MkdirAll(filepath.Join(backing, folder), 0o755); err != nil {
 			t.Fatal(err)
 		}
+	}
+	// A store of which only a part hangs, behind its database.
+	inside := filepath.Join(backing, "inside", "store")
+	if err := os.MkdirAll(filepath.Join(inside, "hang-create-content"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("hang-create-content", filepath.Join(inside, "content")); err != nil {
+		t.Fatal(err)
 	}
 	for _, name := range []string{"hang-open-config", "hang-read-passwd", "hang-read-patterns", "hang-read-replacement"} {
 		if err := os.WriteFile(filepath.Join(backing, "files", name), []byte("text\n"), 0o644); err != nil {
@@ -158,7 +166,7 @@ func TestFilesThatHang(t *testing.T) {
 		"layout, view":       {layout("export", w.path("view-late/hang-late"), "--via", "view", "--store", filepath.Join(t.TempDir(), "store")), "out.tar", 0, []string{"reading", "hang-late/blobs"}},
 		"layout, close":      {layout("export", w.path("layout-close/hang-close")), "dir", 0, []string{"closing", "hang-close"}},
 		"key":                {layout("export", w.path("key-open/hang-open"), "--print-key"), "", 0, []string{"opening", "hang-open"}},
-		"config":             {layout("bundle", w.layout, "--config", w.path("files/hang-open-config")), "out.tar", 0, []string{"hang-open-config"}},
+		"config":             {layout("bundle", w.layout, "--config", w.path("files/hang-open-config")), "out.tar", 0, []string{"bundling ", "hang-open-config"}},
 		"patterns":           {layout("export", w.layout, "--exclude-from", w.path("files/hang-read-patterns")), "out.tar", syscall.SIGTERM, []string{"hang-read-"}},
 		"replacement":        {layout("export", w.layout, "--replace", "a="+w.path("files/hang-read-replacement")), "out.tar", 0, []string{"reading", "hang-read-"}},
 		"output, made":       {layout("export", w.layout, "-o", w.path("made/hang-create.tar")), "", 0, []string{"opening", "hang-create.tar"}},
@@ -169,9 +177,11 @@ func TestFilesThatHang(t *testing.T) {
 		"directory, made":    {layout("export", w.layout, "--format", "dir", "-o", w.path("new/hang-create")), "", 0, []string{"making", "hang-create"}},
 		"directory, written": {layout("export", w.layout, "--format", "dir", "-o", w.path("dir/hang-write")), "", syscall.SIGTERM, []string{"writing", "hang-write", "it stays"}},
 		"metadata":           {layout("export", w.layout, "-o", "/dev/null", "--metadata-file", w.path("metadata/hang-create.json")), "", 0, []string{"opening", "hang-create.json"}},
+		"metadata, folder":   {layout("export", w.layout, "--metadata-file", w.path("metadata-dir/hang-create.json")), "dir", 0, []string{"opening", "hang-create.json"}},
 		"spool, made":        {view("export", hangfs.Stat, "--via", "layers", "--spool", w.path("spool-create/hang-create")), "out.tar", 0, []string{"hang-create"}},
 		"spool, written":     {view("export", hangfs.Stat, "--via", "layers", "--spool", w.path("spool-write/hang-write")), "out.tar", 0, []string{"writing", "hang-write"}},
 		"store":              {layout("export", w.layout, "--via", "view", "--store", w.path("store/hang-create-store")), "out.tar", 0, []string{"making", "hang-create-store"}},
+		"store, inside":      {layout("export", w.layout, "--via", "view", "--store", w.path("inside/store")), "out.tar", 0, []string{"opening the embedded store", "inside/store/content"}},
 		"store, images":      {[]string{"images", "--store", w.path("images/hang-stat-store")}, "", syscall.SIGTERM, []string{"hang-stat-store"}},
 		"store, gc":          {[]string{"gc", "--store", w.path("gc/hang-stat-store")}, "", 0, []string{"hang-stat-store"}},
 	}

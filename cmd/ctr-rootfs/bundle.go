@@ -29,10 +29,10 @@ func newBundle(s streams, store *storeFlags) *cobra.Command {
 		if err := checkPrefix("--path", path); err != nil {
 			return err
 		}
-		if err := hostfile.SettleErr(ctx, func() error { return config.check(ctx, args) }, nil); err != nil {
-			return err
-		}
 		job := job{store: store, tree: tree, doing: "bundling"}
+		if err := hostfile.SettleErr(ctx, func() error { return config.check(ctx, args) }, nil); err != nil {
+			return job.hungEarly(args[0], err)
+		}
 		return job.write(ctx, args[0], out, func(ctx context.Context, o *opened) (export.Tree, error) {
 			return bundleTree(ctx, o, config, path)
 		})

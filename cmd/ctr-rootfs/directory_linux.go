@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -55,14 +54,10 @@ func openDirectory(name string, noSameOwner bool) (*target, error) {
 			return remove()
 		},
 		skipped: sink.Skipped,
-		grace:   removeGrace,
+		removed: sink.Removed,
 		within:  d.within,
 	}, nil
 }
-
-// removeGrace is how long removing a directory may take once the work is to end: it
-// may hold some hundred thousand files.
-const removeGrace = 30 * time.Second
 
 // directorySink leaves it to discard to remove what was written. A directory that
 // hangs is left to whoever still writes to it.

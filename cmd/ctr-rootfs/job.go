@@ -98,19 +98,25 @@ func (j job) ready(ctx context.Context, source string, out *outputFlags) (reques
 		if err := out.checkSource(r.request); err != nil {
 			return r, err
 		}
-		if r.target, err = out.open(ctx); err != nil {
-			return r, err
-		}
-		if err := out.metadata.open(ctx); err != nil {
-			return r, joined(err, r.target.abandon(ctx))
-		}
-		return r, nil
+		r.target, err = out.open(ctx)
+		return r, err
 	}, func(r result, err error) {
 		if err == nil {
-			_ = joined(r.target.abandon(ctx), out.metadata.abandon(ctx)) // nobody listens any more
+			_ = r.target.abandon(ctx) // nobody listens any more
 		}
 	})
-	return r.request, r.target, j.hungEarly(source, err)
+	if err != nil {
+		return r.request, nil, j.hungEarly(source, err)
+	}
+	err = hostfile.SettleErr(ctx, func() error { return out.metadata.open(ctx) }, func(err error) {
+		if err == nil {
+			_ = out.metadata.abandon(ctx)
+		}
+	})
+	if err != nil {
+		return r.request, nil, joined(j.hungEarly(source, err), r.target.abandon(ctx))
+	}
+	return r.request, r.target, nil
 }
 
 // hungEarly says what was to be done where something hung before SOURCE was opened.

@@ -22,10 +22,10 @@ func newSpec(s streams, store *storeFlags) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := store.limited(cmd.Context())
 		defer cancel()
-		if err := hostfile.SettleErr(ctx, func() error { return config.check(ctx, args) }, nil); err != nil {
-			return err
-		}
 		job := job{store: store, tree: tree, doing: "making config.json of"}
+		if err := hostfile.SettleErr(ctx, func() error { return config.check(ctx, args) }, nil); err != nil {
+			return job.hungEarly(args[0], err)
+		}
 		return job.read(ctx, args[0], func(ctx context.Context, o *opened) error {
 			text, err := hostfile.Settle(ctx, func() ([]byte, error) {
 				text, _, err := config.document(ctx, o)

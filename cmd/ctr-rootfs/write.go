@@ -94,8 +94,9 @@ type target struct {
 	skipped func() map[string]int64
 	// written says that write was called, which closes or aborts the sink.
 	written bool
-	// grace is how long discard may take once the work is to end.
-	grace time.Duration
+	// removed counts what discard has removed so far: a directory may hold some hundred
+	// thousand files.
+	removed func() int64
 	// within bounds writing where the sink itself may hang; nil where what it writes
 	// to is given up by itself.
 	within func(context.Context, func() (export.Report, error)) (export.Report, error)
@@ -111,7 +112,7 @@ func (f *outputFlags) open(ctx context.Context) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &target{finish: out.Finish, discard: out.Discard, grace: hostfile.Grace}
+	t := &target{finish: out.Finish, discard: out.Discard, removed: func() int64 { return 0 }}
 	var w io.Writer = out
 	if f.metadata.wanted() {
 		t.digest = files.NewDigested(out)
@@ -155,9 +156,13 @@ func (t *target) complete(ctx context.Context) error {
 	return err
 }
 
-// abandon leaves nothing of the output, unless that hangs.
+// discardGrace is how long removing one name may take once the work is to end: that of
+// a large file takes seconds on a slow disk.
+const discardGrace = 10 * time.Second
+
+// abandon leaves nothing of the output, unless that hangs. It takes as long as it gets on.
 func (t *target) abandon(ctx context.Context) error {
-	_, err := hostfile.SettleWithin(ctx, t.grace, func() (struct{}, error) {
+	_, err := hostfile.SettleWhile(ctx, discardGrace, t.removed, func() (struct{}, error) {
 		if t.written {
 			return struct{}{}, t.discard() // Write closed the sink, or aborted it
 		}

@@ -70,6 +70,12 @@ func Settle[T any](ctx context.Context, fn func() (T, error), late func(T, error
 // ended fn is given some time to return; a HungError says that it did not. What it
 // gives after that goes to late, unless that is nil.
 func SettleWithin[T any](ctx context.Context, grace time.Duration, fn func() (T, error), late func(T, error)) (T, error) {
+	return SettleWhile(ctx, grace, func() int64 { return 0 }, fn, late)
+}
+
+// SettleWhile is SettleWithin for work of many steps, which steps counts, beside fn:
+// each step has that time.
+func SettleWhile[T any](ctx context.Context, grace time.Duration, steps func() int64, fn func() (T, error), late func(T, error)) (T, error) {
 	type result struct {
 		value T
 		err   error
@@ -90,12 +96,12 @@ func SettleWithin[T any](ctx context.Context, grace time.Duration, fn func() (T,
 		return r.value, r.err
 	case <-ctx.Done():
 	}
-	timer := time.NewTimer(grace)
-	defer timer.Stop()
-	select {
-	case r := <-done:
-		return r.value, r.err
-	case <-timer.C:
+	for before, now := int64(-1), steps(); now != before; before, now = now, steps() {
+		select {
+		case r := <-done:
+			return r.value, r.err
+		case <-time.After(grace):
+		}
 	}
 	close(left)
 	var none T

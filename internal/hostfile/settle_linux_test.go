@@ -154,3 +154,35 @@ func TestNoRemoteFileSystem(t *testing.T) {
 		}
 	}
 }
+
+// TestSettleWhile has work of many steps go on for longer than each may take, until it
+// returns, or until it gets on no more.
+func TestSettleWhile(t *testing.T) {
+	const many = 5
+	why := errors.New("ended by the test")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(why)
+	for name, c := range map[string]struct{ hangs bool }{"gets on": {false}, "hangs": {true}} {
+		steps, answer := int64(0), make(chan struct{})
+		count := func() int64 {
+			if steps == many && c.hangs {
+				return steps
+			}
+			if steps++; steps == many && !c.hangs {
+				close(answer)
+			}
+			return steps
+		}
+		got, err := SettleWhile(ctx, time.Millisecond, count, func() (int, error) {
+			<-answer
+			return 7, nil
+		}, nil)
+		var hung *HungError
+		if c.hangs != errors.As(err, &hung) || !c.hangs && got != 7 || steps < many {
+			t.Errorf("%s: %d and %v after %d steps", name, got, err, steps)
+		}
+		if c.hangs {
+			close(answer)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,6 +28,7 @@ type Dir struct {
 	firsts   map[LinkKey]*dirEntry // where hard links can point to
 	skipped  map[string]int64
 	buf      []byte
+	removed  atomic.Int64
 }
 
 // dirRecord is a directory that is being filled.
@@ -75,6 +77,10 @@ func NewDir(root *os.File, o DirOptions) (*Dir, error) {
 // Skipped counts what the directory could not hold: "owner", "device" and
 // "xattr NAME". It is empty but with NoSameOwner.
 func (d *Dir) Skipped() map[string]int64 { return d.skipped }
+
+// Removed counts the names that Abort has removed so far. It may be called beside
+// Abort.
+func (d *Dir) Removed() int64 { return d.removed.Load() }
 
 // Put makes one name.
 func (d *Dir) Put(ctx context.Context, r *Record) error {

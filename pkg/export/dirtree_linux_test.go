@@ -88,6 +88,10 @@ func TestFailedDirIsRemoved(t *testing.T) {
 	if left, err := os.ReadDir(into); err != nil || len(left) > 0 {
 		t.Errorf("left: %v, %v", left, err)
 	}
+	// The short one is found out before it is put.
+	if got, want := sink.Removed(), int64(len(entries)-1); got != want {
+		t.Errorf("%d names were removed, want %d", got, want)
+	}
 }
 
 // TestDirStaysWhereClosingFails has the kernel refuse to close each descriptor of

@@ -189,6 +189,7 @@ func (d *Dir) removeBelow(dir *directory) error {
 		if err := d.remove(dir, name.text); err != nil {
 			return err
 		}
+		d.removed.Add(1)
 	}
 	return nil
 }

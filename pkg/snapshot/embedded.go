@@ -28,9 +28,6 @@ const (
 	// pulling a large image. What undoes waits as long, before its own time
 	// begins.
 	lockPatience = 10 * time.Minute
-	// undoOpening is how long opening the database may take where nothing else ends
-	// what hangs: who undoes cannot be cancelled.
-	undoOpening = 2 * time.Second
 )
 
 // ErrNotPrivate says that others may enter an embedded store's directory.
@@ -80,13 +77,23 @@ func (e *embedded) acquire(ctx context.Context) (*session, error) {
 	return sess, nil
 }
 
-func (e *embedded) open(ctx context.Context) (_ *session, err error) {
+// open gives up where a file hangs, but not where another process has the lock.
+func (e *embedded) open(ctx context.Context) (*session, error) {
 	// The metadata's lock is taken first and let go last, so that whoever has
 	// it finds the snapshotter's own database free.
 	lock, err := e.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
+	return hostfile.Settle(givingUp(ctx), func() (*session, error) { return e.parts(ctx, lock) }, func(s *session, err error) {
+		if err == nil {
+			_ = s.close() // nobody has used it
+		}
+	})
+}
+
+// parts opens what a session has beside the metadata database, which it takes over.
+func (e *embedded) parts(ctx context.Context, lock *bolt.DB) (_ *session, err error) {
 	undo := []func() error{lock.Close}
 	defer func() {
 		if err != nil {
@@ -97,21 +104,21 @@ func (e *embedded) open(ctx context.Context) (_ *session, err error) {
 	if err != nil {
 		return nil, err
 	}
-	parts, err := e.snapshotters()
-	for _, sn := range parts {
+	snapshotters, err := e.snapshotters()
+	for _, sn := range snapshotters {
 		undo = append(undo, sn.Close)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := removeOrphans(ctx, parts); err != nil {
+	if err := removeOrphans(ctx, snapshotters); err != nil {
 		return nil, err
 	}
-	db := metadata.NewDB(lock, blobs, parts)
+	db := metadata.NewDB(lock, blobs, snapshotters)
 	if err := db.Init(ctx); err != nil {
 		return nil, err
 	}
-	client, err := containerd.New("", containerd.WithServices(services(db, parts, inflate.NewQuota(e.maxBytes))...))
+	client, err := containerd.New("", containerd.WithServices(services(db, snapshotters, inflate.NewQuota(e.maxBytes))...))
 	if err != nil {
 		return nil, err
 	}
@@ -147,13 +154,8 @@ func (e *embedded) lock(ctx context.Context) (*bolt.DB, error) {
 
 // openDatabase gives up where the file hangs.
 func (e *embedded) openDatabase(ctx context.Context) (*bolt.DB, error) {
-	if ctx.Done() == nil {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, undoOpening, errNoAnswer)
-		defer cancel()
-	}
 	path := filepath.Join(e.dir, "metadata.db")
-	return hostfile.Settle(ctx, func() (*bolt.DB, error) {
+	return hostfile.Settle(givingUp(ctx), func() (*bolt.DB, error) {
 		return bolt.Open(path, 0o600, &bolt.Options{Timeout: lockPoll})
 	}, func(db *bolt.DB, err error) {
 		if err == nil {
@@ -162,8 +164,8 @@ func (e *embedded) openDatabase(ctx context.Context) (*bolt.DB, error) {
 	})
 }
 
-func (e *embedded) release(_ context.Context, s *session) error {
-	if err := s.close(); err != nil {
+func (e *embedded) release(ctx context.Context, s *session) error {
+	if err := hostfile.SettleErr(givingUp(ctx), s.close, nil); err != nil {
 		return &StoreError{Dir: e.dir, Err: err}
 	}
 	return nil

@@ -127,3 +127,22 @@ func TestEndedByTheDaemon(t *testing.T) {
 		t.Error("it is reported as a deadline's that is far")
 	}
 }
+
+// TestOutliving: what undoes does not end with the caller, and gives up what hangs when
+// the caller has ended, and not before.
+func TestOutliving(t *testing.T) {
+	why := errors.New("ended by the test")
+	caller, cancel := context.WithCancelCause(t.Context())
+	undo, stop := undoing(outliving(caller))
+	defer stop()
+	if until := givingUp(undo); until.Err() != nil || until != caller {
+		t.Errorf("what hangs is given up by %v, want the caller's context", until)
+	}
+	if until := givingUp(caller); until != caller {
+		t.Errorf("without undoing it is given up by %v", until)
+	}
+	cancel(why)
+	if got := context.Cause(givingUp(undo)); got != why || undo.Err() != nil {
+		t.Errorf("what hangs is given up for %v, and undoing ends for %v", got, undo.Err())
+	}
+}

@@ -29,6 +29,24 @@ func undoing(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 }
 
+// outlivingKey is of the value that givingUp finds.
+type outlivingKey struct{}
+
+// outliving gives a context that does not end with ctx, on which to open an embedded
+// store and to undo: after the end of ctx only what hangs is given up.
+func outliving(ctx context.Context) context.Context {
+	return context.WithValue(context.WithoutCancel(ctx), outlivingKey{}, ctx)
+}
+
+// givingUp gives the context whose end has what hangs given up: ctx itself, or the one
+// that it outlives.
+func givingUp(ctx context.Context) context.Context {
+	if outlived, is := ctx.Value(outlivingKey{}).(context.Context); is {
+		return outlived
+	}
+	return ctx
+}
+
 // unavailable says whether a call failed since the daemon is not there, or went
 // away meanwhile.
 func unavailable(err error) bool {

@@ -158,10 +158,12 @@ func (v *View) Close(ctx context.Context) error {
 		last, kept = v.keeper.end()
 		kept = errors.Join(kept, v.made.note(func(r *remains) { r.lease = last }))
 	}
-	return errors.Join(kept, v.store.with(context.WithoutCancel(ctx), func(ctx context.Context, sess *session) error {
+	return errors.Join(kept, v.store.with(outliving(ctx), func(ctx context.Context, sess *session) error {
 		ctx, cancel := undoing(ctx)
 		defer cancel()
-		err := hostfile.SettleErr(ctx, func() error { return v.undo(ctx, sess, false) }, nil)
+		_, err := hostfile.SettleWithin(givingUp(ctx), undoTimeout+hostfile.Grace, func() (struct{}, error) {
+			return struct{}{}, v.undo(ctx, sess, false)
+		}, nil)
 		sess.lost = hung(err)
 		return err
 	}))

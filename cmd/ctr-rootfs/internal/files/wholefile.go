@@ -150,12 +150,19 @@ func (w *wholeFile) Discard() error {
 	return w.discard()
 }
 
+// discard may be called by Finish and by Discard: what the other has done already is
+// no error.
 func (w *wholeFile) discard() error {
 	err := w.Close()
-	if w.temporary != "" {
-		err = errors.Join(err, os.Remove(w.temporary))
+	if errors.Is(err, fs.ErrClosed) {
+		err = nil
 	}
-	if err != nil && !errors.Is(err, fs.ErrClosed) {
+	if w.temporary != "" {
+		if gone := os.Remove(w.temporary); !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("discarding %q: %w", w.name, err)
 	}
 	return nil

@@ -2,6 +2,7 @@ package files
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -34,5 +35,32 @@ func TestWithoutProc(t *testing.T) {
 		if text, err := os.ReadFile(name); err != nil || string(text) != "text" || names(t, dir) != "[a.tar]" {
 			t.Errorf("the file holds %q, %v, beside %s", text, err, names(t, dir))
 		}
+	}
+}
+
+// TestDiscardTwice: Finish of a file that was given up may discard it, too, once it does
+// not hang any more. What cannot be removed is an error all the same.
+func TestDiscardTwice(t *testing.T) {
+	dir := t.TempDir()
+	temporary := filepath.Join(dir, "temporary")
+	f, err := os.Create(temporary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWhole(t.Context(), f, filepath.Join(dir, "a.tar"), temporary)
+	if err := os.Remove(temporary); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Discard(); err != nil {
+		t.Errorf("discarding what Finish has removed: %v", err)
+	}
+	if err := w.Finish(); err == nil || errors.Is(err, fs.ErrNotExist) || names(t, dir) != "[]" {
+		t.Errorf("finishing it later: %v, the directory holds %s", err, names(t, dir))
+	}
+	if err := os.MkdirAll(filepath.Join(temporary, "other"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.discard(); !errors.Is(err, unix.ENOTEMPTY) {
+		t.Errorf("what cannot be removed: %v", err)
 	}
 }
