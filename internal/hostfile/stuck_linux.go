@@ -40,7 +40,7 @@ var fileCalls = map[uint64]fileCall{
 	unix.SYS_READ:         {"reading", byFD},
 	unix.SYS_PREAD64:      {"reading", byFD},
 	unix.SYS_GETDENTS64:   {"listing", byFD},
-	unix.SYS_NEWFSTATAT:   {"looking up", byAt},
+	sysFstatat:            {"looking up", byAt},
 	unix.SYS_STATX:        {"looking up", byAt},
 	unix.SYS_FACCESSAT:    {"looking up", byAt},
 	unix.SYS_FSTAT:        {"looking up", byFD},
