@@ -74,7 +74,8 @@ docs: ## Write docs/reference.md from the commands
 cross: ## Build for the other systems: views need Linux, layers do not
 	@set -e; for target in linux/amd64 linux/arm64 linux/riscv64 darwin/arm64 windows/amd64; do \
 		echo "building for $$target"; GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 go build ./...; \
-	done
+	done; \
+	for arch in arm loong64; do GOOS=linux GOARCH=$$arch go build ./internal/hostfile; done # by other system calls
 
 # Making an interesting input smaller may take a minute, which is all the time there is.
 # Before Go 1.27 a target may fail for nothing when its time is over: golang/go#75804.
