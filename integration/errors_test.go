@@ -105,7 +105,9 @@ func TestBadCommandLine(t *testing.T) {
 		{"bad config", []string{"bundle", "--store", store, "-o", out, "--config", notJSON, "a"}, statusFailed, []string{notJSON, "line 2"}},
 		{"missing archive", export("oci-archive:/no/such.tar"), statusNotFound, []string{`"/no/such.tar"`}},
 		{"missing layout", export("oci:/no/such"), statusNotFound, []string{`"/no/such"`}},
-		{"bad name", export("UPPER CASE"), statusUsage, []string{`"UPPER CASE"`}},
+		// A store may have an image of any name, but no registry has one of this.
+		{"bad name", export("UPPER CASE"), statusNotFound, []string{`"UPPER CASE"`, "cannot be pulled"}},
+		{"bad name to pull", export("--pull", "always", "UPPER CASE"), statusUsage, []string{`"UPPER CASE"`}},
 	} {
 		t.Run(b.name, func(t *testing.T) { b.check(t, folder) })
 	}

@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -45,6 +46,14 @@ func (f *faulty) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if f.spoil == nil || !f.spoil(w, r, n) {
 		f.next.ServeHTTP(w, r)
 	}
+}
+
+// counted gives how often each method and path was requested so far: a client that
+// ended may have left requests behind.
+func (f *faulty) counted() map[string]int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.count)
 }
 
 // before starts a proxy before the registry and gives it with its URL.

@@ -128,7 +128,7 @@ func TestRegistryHosts(t *testing.T) {
 		return answer(w, http.StatusTooManyRequests, "20")
 	})
 	t.Cleanup(func() {
-		if n := busy.count["HEAD /v2/standard/manifests/1"]; n != 1 {
+		if n := busy.counted()["HEAD /v2/standard/manifests/1"]; n != 1 {
 			t.Errorf("the busy mirror was asked %d times, want once", n)
 		}
 	})

@@ -234,25 +234,32 @@ func (w *hangWorld) fails(t *testing.T) {
 	checkError(t, o.stderr, `"fail-io"`, "input/output error", `snapshotter "native" has it on fuse.hang`)
 }
 
-// viewHangs has the daemon's snapshotter hang while it takes a view, as one does that
-// asks a registry: this one syncs its database. The lease goes, and with it the view that the snapshotter
-// makes later.
+// viewHangs makes the daemon's snapshotter hang while it takes a view, as one does that
+// asks a registry: this one syncs its database. The lease goes, and with it the view
+// that the snapshotter makes later. One run at a time: once a collection waits for the
+// snapshotter, other runs hang before they take a view.
 func (w *hangWorld) viewHangs(t *testing.T) {
 	others := "containerd"
 	w.files.Others.Store(&others)
 	args := []string{"export", "--address", w.Address, "--snapshotter", "native", hangName(hangfs.Open)}
 	wants := []string{"taking a view of", `snapshotter "native"`}
-	rows := map[string]hanging{"timeout": {args, "out.tar", 0, wants}, "signal": {args, "out.tar", syscall.SIGTERM, wants}}
-	ends := w.runAll(t, rows)
-	for name, h := range rows {
+	for name, h := range map[string]hanging{"timeout": {args, "out.tar", 0, wants}, "signal": {args, "out.tar", syscall.SIGTERM, wants}} {
+		w.files.Hang()
+		ends := w.runAll(t, map[string]hanging{name: h})
 		t.Run(name, func(t *testing.T) { w.check(t, h, ends[name]) })
-	}
-	for _, lease := range w.Left(t, "default", "native").Leases {
-		if strings.HasPrefix(lease, "ctr-rootfs-") {
-			t.Errorf("it left the lease %q", lease)
+		for _, lease := range w.Left(t, "default", "native").Leases {
+			if strings.HasPrefix(lease, "ctr-rootfs-") {
+				t.Errorf("%s: it left the lease %q", name, lease)
+			}
 		}
+		w.files.Answer()
+		w.lateViewsGo(t, name)
 	}
-	w.files.Answer()
+}
+
+// lateViewsGo waits until what was made late is collected.
+func (w *hangWorld) lateViewsGo(t *testing.T, name string) {
+	t.Helper()
 	var left string
 	for range 50 {
 		w.Collect(t)
@@ -261,5 +268,5 @@ func (w *hangWorld) viewHangs(t *testing.T) {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	t.Errorf("views that were made late are left:\n%s", left)
+	t.Errorf("%s: views that were made late are left:\n%s", name, left)
 }

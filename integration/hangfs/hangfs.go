@@ -3,6 +3,7 @@
 package hangfs
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -54,12 +56,12 @@ type FS struct {
 	// OthersHang says that a call of such a program hung.
 	OthersHang atomic.Bool
 
-	release chan struct{}
-	end     sync.Once
 	// hangs counts the calls that hung, by the thread that made them.
 	hangs sync.Map
 
 	mu sync.Mutex
+	// release is closed when what hangs is to return; nothing hangs then any more.
+	release chan struct{}
 	// marks are what has to hang for a node and those below it, by its number.
 	marks map[uint64]string
 }
@@ -99,8 +101,32 @@ func Mount(t testing.TB, dir, at, program string) *FS {
 	return f
 }
 
-// Answer makes everything return.
-func (f *FS) Answer() { f.end.Do(func() { close(f.release) }) }
+// Answer makes everything return, until Hang is called.
+func (f *FS) Answer() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	select {
+	case <-f.release: // it is closed
+	default:
+		close(f.release)
+	}
+}
+
+// Hang makes what hung return, and the calls after it hang again.
+func (f *FS) Hang() {
+	f.Answer()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.release = make(chan struct{})
+	f.OthersHang.Store(false)
+}
+
+// released gives the channel that is closed when what hangs now is to return.
+func (f *FS) released() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.release
+}
 
 // Hangs says whether a call of a process hangs or hung.
 func (f *FS) Hangs(pid int) bool {
@@ -113,7 +139,7 @@ func (f *FS) Hangs(pid int) bool {
 	return found
 }
 
-// stall hangs, until it is released or the kernel interrupts the call, where op is to
+// stall hangs, until it is released or the thread that calls is killed, where op is to
 // hang for a node or for a name in it.
 func (f *FS) stall(cancel <-chan struct{}, h *fuse.InHeader, op, name string) fuse.Status {
 	mark := f.mark(h.NodeId, name)
@@ -126,12 +152,36 @@ func (f *FS) stall(cancel <-chan struct{}, h *fuse.InHeader, op, name string) fu
 		}
 	}
 	f.hangs.Store(int(h.Pid), true)
+	release := f.released()
 	select {
-	case <-f.release:
+	case <-release:
 		return fuse.OK
 	case <-cancel:
-		return fuse.Status(syscall.EINTR)
 	}
+	// A signal came. A file system that does not answer does not answer to that, either;
+	// but a killed process is to end.
+	look := time.NewTicker(20 * time.Millisecond)
+	defer look.Stop()
+	for !killed(h.Pid) {
+		select {
+		case <-release:
+			return fuse.OK
+		case <-look.C:
+		}
+	}
+	return fuse.Status(syscall.EINTR)
+}
+
+// killed says whether a thread is to end (proc(5), "SigPnd"), or is not there any more.
+func killed(thread uint32) bool {
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(int(thread)), "status"))
+	if err != nil {
+		return true
+	}
+	_, after, _ := strings.Cut(string(text), "\nSigPnd:")
+	var pending uint64
+	_, err = fmt.Sscanf(after, "%x", &pending)
+	return err != nil || pending&(1<<(syscall.SIGKILL-1)) != 0
 }
 
 func (f *FS) isFor(thread uint32) bool {
