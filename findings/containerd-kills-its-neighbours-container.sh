@@ -34,6 +34,7 @@ remove() {
 		for id in a b; do ask $daemon --namespace $namespace task rm --force $id || true; done
 	done
 	rmdir /run/containerd/runc/$namespace
+	find /sys/fs/cgroup -depth -type d -path "*/$namespace*" -exec rmdir {} +
 	return $status
 }
 trap 'remove; cleanup' EXIT
