@@ -4,17 +4,17 @@
 # A container's changes become a layer by comparing two mounts. Of two files with the
 # same mode, owner, size and time containerd compares the attribute security.capability,
 # and no other: what setfattr or setfacl did is not in the layer. With a time of whole
-# seconds it compares the content, too; with a fraction it does not, so that a file
-# whose content a program replaced and whose time it put back is not there either. That
-# goes for symlinks of other targets. A changed mode of the root is never in a layer.
+# seconds it compares the content, too; with a fraction it does not, so that new content
+# under the old size and time is not in the layer either. The same holds for a symlink's
+# target. A changed mode of the root is never in a layer.
 #
 # Seen: containerd 2.4.2's pkg/archive, used as plugins/diff/walking uses it
-#   user.a set: nothing; on a directory: nothing
+#   user.a set on a file, or on a directory: nothing
 #   an ACL set: nothing
 #   a capability set: file
-#   other content, same size and time of 5.5 s: nothing; of 5 s: file
-#   a symlink's other target, same size and time of 5.5 s: nothing; of 5 s: link
 #   the root's mode: nothing
+#   other content, the time 5.5: nothing; the time 5: file
+#   another target, the time 5.5: nothing; the time 5: link
 . "$(dirname "$0")/prepare"
 root
 debian attr=1:2.5.1-4 acl=2.3.1-3 libcap2-bin=1:2.66-4+deb12u3+b1

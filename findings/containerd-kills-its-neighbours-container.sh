@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Starting a container in one containerd kills the one of its name in another.
 #
-# Two daemons on a host with a root, a state and sockets of their own share the folder
-# of runc, /run/containerd/runc, where a container is known by its namespace and ID. The
-# second start of an ID is refused, as it exists. The shim then cleans up what it thinks
-# it began, with `runc delete --force`, and ends the other daemon's container by that.
-# Its daemon has it as stopped with status 137. With `--runc-root` both run.
+# Two daemons of a host, each with its own root, state and sockets, share runc's folder
+# /run/containerd/runc, where a container is known by its namespace and ID. The second
+# start of an ID is refused, because it exists. The shim then cleans up after its start,
+# with `runc delete --force`, which ends the other daemon's container. That daemon lists
+# it as stopped. With a `--runc-root` of its own both run.
 #
 # Seen: containerd 2.4.2, runc 1.1.5 (Debian 12)
 #   the first, before: RUNNING

@@ -3,10 +3,9 @@
 #
 # Layer 1 has d/e/f, layer 2 deletes d, layer 3 has d/e/g, and does not list d/e. For an
 # unlisted directory containerd looks in each lower layer for one whose attributes it
-# could take. In layer 2 d is a whiteout, a device: looking for d/e below it is an error
-# other than "no such file", which ends unpacking. Listing d, or docker's habit of listing
-# d and d/e, decides whether it unpacks; a file right in d is well, and so is the native
-# snapshotter, which deletes d when it unpacks layer 2.
+# could take. In layer 2 d is a whiteout, a device: looking for d/e below it gives ENOTDIR,
+# which ends unpacking; only ENOENT does not. It unpacks where layer 3 lists d/e, and where
+# the new file lies directly in d. The native snapshotter unpacks each of them.
 #
 # Seen: containerd 2.4.2's pkg/archive, used as core/diff/apply uses it for an overlay
 #   layer 3 has d/e/g: lstat layer2/d/e: not a directory

@@ -2,10 +2,10 @@
 # mkfs.erofs --tar reads the time 1.5 of a pax header as 1.000000005.
 #
 # The digits behind the point are taken as a number of nanoseconds, however many they
-# are. Only nine digits are right. GNU tar and Go's archive/tar leave out zeros at the
-# end, so that about one time in ten is wrong, and all of a filesystem whose times are
-# of milliseconds or microseconds. In GNU's format, whose times are whole, a time before
-# 1970 is refused: the number is read, but not its sign.
+# are, so that only nine digits are right. GNU tar and Go's archive/tar leave out zeros
+# at the end: one time in ten is wrong, and every time of milliseconds or microseconds.
+# GNU's own format has whole seconds. A time before 1970 in it makes mkfs.erofs refuse
+# the archive.
 #
 # Seen: erofs-utils 1.8.6 (Debian 13), GNU tar 1.34, Linux 6.18
 #   pax, 1.5: 1.000000005

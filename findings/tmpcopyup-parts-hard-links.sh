@@ -5,7 +5,7 @@
 # its place; podman sets it for each of its --tmpfs. Both runtimes copy modes and owners.
 # Files get the time of the start, hard links are files of their own, and holes take
 # memory. runc does not start a container whose image has a pipe, a device or a socket
-# there: it passes over the file, and fails when it is to give it its owner. crun makes it.
+# there: it makes no such file, and then fails to set its owner. crun makes it.
 #
 # Seen: runc 1.5.2, crun 1.8.1 (Debian 12)
 #   runc and crun, modes and links of two names: 6755 1 6755 1
