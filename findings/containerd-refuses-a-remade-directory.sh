@@ -5,7 +5,7 @@
 # unlisted directory containerd looks in each lower layer for one whose attributes it
 # could take. In layer 2 d is a whiteout, a device: looking for d/e below it gives ENOTDIR,
 # which ends unpacking; only ENOENT does not. It unpacks where layer 3 lists d/e, and where
-# the new file lies directly in d. The native snapshotter unpacks each of them.
+# the new file lies directly in d. The native snapshotter unpacks it, too.
 #
 # Seen: containerd 2.4.2's pkg/archive, used as core/diff/apply uses it for an overlay
 #   layer 3 has d/e/g: lstat layer2/d/e: not a directory
