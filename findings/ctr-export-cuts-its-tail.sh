@@ -12,36 +12,11 @@
 #   cut off: 8 to 25 (at least one is what is tried)
 #   with --local, of 30: 0
 . "$(dirname "$0")/prepare"
-root
 gomodule github.com/containerd/containerd/v2/cmd/containerd@v2.4.2 github.com/containerd/containerd/v2/cmd/ctr@v2.4.2
 
-cat >config.toml <<END
-version = 3
-root = "$work/root"
-state = "$work/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.runtime", "io.containerd.cri.v1.images"]
-[grpc]
-address = "$work/socket"
-[ttrpc]
-address = "$work/socket.ttrpc"
-[plugins."io.containerd.internal.v1.opt"]
-path = "$work/opt"
-END
-containerd --config config.toml >containerd.log 2>&1 &
-started+=($!)
-# ctr warns of what the daemon deprecates.
-ask() { ctr --address "$work/socket" "$@" 2>/dev/null; }
-for _ in $(seq 100); do ask version >/dev/null && break || sleep 0.1; done
-ask version >/dev/null || cannot "starting containerd: $(tail -1 containerd.log)"
+daemon one
 
 # An image of one layer of 100 kB, as an OCI layout in a tar.
-blob() { # FILE MEDIA-TYPE: its descriptor, and its place among the blobs
-	local sum
-	sum=$(sha256sum <"$1" | cut -d' ' -f1)
-	cp "$1" "layout/blobs/sha256/$sum"
-	printf '{"mediaType":"%s","digest":"sha256:%s","size":%d' "$2" "$sum" "$(stat -c %s "$1")"
-}
-mkdir -p layout/blobs/sha256
 head -c 100000 /dev/urandom >file
 tar -cf layer.tar file
 layer=$(blob layer.tar application/vnd.oci.image.layer.v1.tar)
@@ -53,14 +28,14 @@ printf '{"schemaVersion":2,"manifests":[%s,"annotations":{"io.containerd.image.n
 	"$(blob manifest application/vnd.oci.image.manifest.v1+json)" >layout/index.json
 echo '{"imageLayoutVersion":"1.0.0"}' >layout/oci-layout
 tar -C layout -cf image.tar .
-ask images import --local --no-unpack image.tar >/dev/null
+ask one images import --local --no-unpack image.tar >/dev/null
 
 # cutoff exports 30 times, and prints how many archives lack index.json.
 cutoff() { # FLAG...
 	local cut=0
 	for _ in $(seq 30); do
 		rm -f out.tar
-		ask images export "$@" out.tar example.com/a:1 >/dev/null || cannot "ctr's exit status is $?"
+		ask one images export "$@" out.tar example.com/a:1 >/dev/null || cannot "ctr's exit status is $?"
 		tar -tf out.tar 2>/dev/null | grep -x index.json >list || cut=$((cut + 1))
 	done
 	echo "$cut"
