@@ -12,7 +12,15 @@
 #   starting the second: container with given ID already exists
 #   the first, after: STOPPED
 #   with a --runc-root of its own: RUNNING, RUNNING
+
+# In a mount namespace of its own, with a /run of its own: other daemons of this host
+# have nothing to do with it.
+if [[ $(id -u) == 0 && -z ${FINDING_NAMESPACE:-} ]]; then
+	FINDING_NAMESPACE=own exec unshare --mount --propagation private bash "$0"
+fi
 . "$(dirname "$0")/prepare"
+root
+mount -t tmpfs tmpfs /run || cannot "mounting /run"
 gomodule github.com/containerd/containerd/v2/cmd/{containerd,containerd-shim-runc-v2,ctr}@v2.4.2
 debian busybox-static=1:1.35.0-4+deb12u1+b1 runc=1.1.5+ds1-1+deb12u1 libseccomp2
 daemon one
@@ -20,7 +28,7 @@ daemon two
 
 mkdir -p rootfs/bin
 cp installed/bin/busybox rootfs/bin
-# IDs and namespaces are those of this script alone, for other daemons of this host.
+# The name of the cgroup, which the host sees.
 namespace=finding-$$
 start() { # NAME ID FLAG...
 	ask "$1" --namespace $namespace run --detach "${@:3}" --rootfs "$work/rootfs" "$2" /bin/busybox sleep 300
@@ -33,7 +41,6 @@ remove() {
 	for daemon in one two; do
 		for id in a b; do ask $daemon --namespace $namespace task rm --force $id || true; done
 	done
-	rmdir /run/containerd/runc/$namespace
 	find /sys/fs/cgroup -depth -type d -path "*/$namespace*" -exec rmdir {} +
 	return $status
 }
