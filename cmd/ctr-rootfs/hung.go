@@ -13,13 +13,6 @@ import (
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot"
 )
 
-// hung gives what err says of work that hangs; nil where it says nothing of that.
-func hung(err error) *hostfile.HungError {
-	var h *hostfile.HungError
-	errors.As(err, &h)
-	return h
-}
-
 // reason gives why reading or writing a view's tree failed: what hangs, else why ctx
 // ended, else err, with the file system where that could not fetch what is read.
 func reason(ctx context.Context, view *snapshot.View, err error) error {
@@ -30,8 +23,8 @@ func reason(ctx context.Context, view *snapshot.View, err error) error {
 		return nil
 	case errors.As(err, &stalled):
 		return ofSnapshotter(view, hostfile.Hung(ctx))
-	case hung(err) != nil:
-		return ofSnapshotter(view, hung(err))
+	case hostfile.AsHung(err) != nil:
+		return ofSnapshotter(view, hostfile.AsHung(err))
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case errors.As(err, &read):

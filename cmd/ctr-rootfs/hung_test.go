@@ -64,7 +64,7 @@ func TestReason(t *testing.T) {
 		"what came of it":   {syscall.EINTR, false},
 	} {
 		err := reason(ctx, view, c.err)
-		if !errors.Is(err, why) || (hung(err) != nil) != c.hung || errors.Is(err, syscall.EINTR) {
+		if !errors.Is(err, why) || (hostfile.AsHung(err) != nil) != c.hung || errors.Is(err, syscall.EINTR) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -121,7 +121,7 @@ func (j job) ready(ctx context.Context, source string, out *outputFlags) (reques
 
 // hungEarly says what was to be done where something hung before SOURCE was opened.
 func (j job) hungEarly(source string, err error) error {
-	if hung(err) != nil {
+	if hostfile.AsHung(err) != nil {
 		return fmt.Errorf("%s %q: %w", j.doing, source, err)
 	}
 	return err
@@ -180,7 +180,7 @@ func (j job) use(ctx context.Context, req request, fn func(context.Context, *ope
 	if err != nil && ctx.Err() != nil {
 		err = fmt.Errorf("%s %q: %w", j.doing, req.typed, err)
 	}
-	if hung(err) == nil { // what hangs uses the tree still
+	if hostfile.AsHung(err) == nil { // what hangs uses the tree still
 		err = joined(err, hostfile.SettleErr(ctx, tree.Close, nil))
 	}
 	return joined(err, undo())

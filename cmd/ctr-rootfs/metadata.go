@@ -163,7 +163,7 @@ func (f *metadataFlag) write(ctx context.Context, m metadata) error {
 		}
 		return file.Finish()
 	}, nil)
-	if hung(err) != nil {
+	if hostfile.AsHung(err) != nil {
 		err = joined(err, hostfile.SettleErr(ctx, file.Discard, nil))
 	}
 	return err

@@ -150,7 +150,7 @@ func (t *target) write(ctx context.Context, tree export.Tree, sink export.Sink) 
 // complete makes the output appear.
 func (t *target) complete(ctx context.Context) error {
 	err := hostfile.SettleErr(ctx, t.finish, nil)
-	if hung(err) != nil {
+	if hostfile.AsHung(err) != nil {
 		return joined(fmt.Errorf("finishing the output: %w", err), hostfile.SettleErr(ctx, t.discard, nil))
 	}
 	return err
@@ -168,7 +168,7 @@ func (t *target) abandon(ctx context.Context) error {
 		}
 		return struct{}{}, joined(t.sink.Abort(), t.discard())
 	}, nil)
-	if hung(err) != nil {
+	if hostfile.AsHung(err) != nil {
 		return fmt.Errorf("discarding the output: %w", err)
 	}
 	return err

@@ -2,6 +2,7 @@ package hostfile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -55,6 +56,13 @@ func (e *HungError) Error() string {
 }
 
 func (e *HungError) Unwrap() error { return e.Cause }
+
+// AsHung gives what err reports of work that hangs; nil where it reports none.
+func AsHung(err error) *HungError {
+	var h *HungError
+	errors.As(err, &h)
+	return h
+}
 
 // Hung describes what hangs in this process now, once ctx has ended.
 func Hung(ctx context.Context) *HungError {

@@ -10,6 +10,7 @@ import (
 	"github.com/containerd/errdefs"
 	ispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 	"github.com/ctr-rootfs/ctr-rootfs/internal/layertype"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/archive"
 	"github.com/ctr-rootfs/ctr-rootfs/pkg/snapshot/internal/document"
@@ -124,9 +125,9 @@ func asArchive(ctx context.Context, src Source, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case ctx.Err() != nil && !hung(err):
+	case ctx.Err() != nil && hostfile.AsHung(err) == nil:
 		return context.Cause(ctx)
-	case hung(err), errors.Is(err, ErrNotFound), errors.As(err, &spool):
+	case hostfile.AsHung(err) != nil, errors.Is(err, ErrNotFound), errors.As(err, &spool):
 		return err
 	}
 	return &ArchiveError{Path: src.Name, Err: archive.Explain(src.Name, err)}

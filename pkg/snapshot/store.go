@@ -14,6 +14,8 @@ import (
 	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/containerd/v2/plugins"
 	"github.com/containerd/errdefs"
+
+	"github.com/ctr-rootfs/ctr-rootfs/internal/hostfile"
 )
 
 // Options say which store to use. The zero value is no store: Location must
@@ -148,7 +150,7 @@ func (s *Store) cause(ctx context.Context, err error) error {
 	var undo *UndoError
 	var view *ViewError
 	switch {
-	case err == nil, hung(err), errors.As(err, &socket), errors.As(err, &undo):
+	case err == nil, hostfile.AsHung(err) != nil, errors.As(err, &socket), errors.As(err, &undo):
 		return err
 	case errors.As(err, &view) && ctx.Err() != nil:
 		return err // it has the reason for which ctx ended

@@ -89,12 +89,6 @@ func (v *View) attempt(ctx context.Context, sess *session, open func() error) er
 // failedError is of an open that returned.
 type failedError struct{ error }
 
-// hung says whether err says of a file that it hangs.
-func hung(err error) bool {
-	var h *hostfile.HungError
-	return errors.As(err, &h)
-}
-
 // closeRoot comes before undoing: the daemon cannot unmount what is open.
 func (v *View) closeRoot() error {
 	if v.Root == nil {

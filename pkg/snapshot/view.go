@@ -164,7 +164,7 @@ func (v *View) Close(ctx context.Context) error {
 		_, err := hostfile.SettleWithin(givingUp(ctx), undoTimeout+hostfile.Grace, func() (struct{}, error) {
 			return struct{}{}, v.undo(ctx, sess, false)
 		}, nil)
-		sess.lost = hung(err)
+		sess.lost = hostfile.AsHung(err) != nil
 		return err
 	}))
 }
